@@ -1,0 +1,261 @@
+//! Numbers and addresses as text, in and out, without `core::fmt`: formatting one address there
+//! costs several kilobytes of flash.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A whole text of decimal digits as a number; `None` for anything else and beyond 64 bits.
+pub(crate) fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |value, &digit| {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
+/// The same within `0..=255`.
+pub(crate) fn number_u8(digits: &[u8]) -> Option<u8> {
+    u8::try_from(number(digits)?).ok()
+}
+
+/// The same within `0..=65535`.
+pub(crate) fn number_u16(digits: &[u8]) -> Option<u16> {
+    u16::try_from(number(digits)?).ok()
+}
+
+/// The same within 32 bits.
+pub(crate) fn number_u32(digits: &[u8]) -> Option<u32> {
+    u32::try_from(number(digits)?).ok()
+}
+
+/// An IPv4 address in dotted decimals. Leading zeros are refused: readers differ on octal.
+pub(crate) fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut parts = text.split(|&byte| byte == b'.');
+    let mut octets = [0; 4];
+    for octet in &mut octets {
+        let part = parts.next()?;
+        if part.len() > 3 || (part.len() > 1 && part.starts_with(b"0")) {
+            return None;
+        }
+        *octet = number_u8(part)?;
+    }
+    parts.next().is_none().then(|| Ipv4Addr::from(octets))
+}
+
+/// An IPv6 address (RFC 4291 s2.2) without brackets or zone.
+pub(crate) fn ipv6(text: &[u8]) -> Option<Ipv6Addr> {
+    let gap = memchr::memmem::find(text, b"::");
+    let (head, tail) = match gap {
+        Some(at) => (text.get(..at)?, text.get(at + 2..)?),
+        None => (text, [].as_slice()),
+    };
+    let mut segments = [0; 8];
+    let before = groups(head, &mut segments, gap.is_none())?;
+    if gap.is_none() {
+        return (before == 8).then(|| Ipv6Addr::from(segments));
+    }
+    let mut last = [0; 8];
+    let after = groups(tail, &mut last, true)?;
+    if before + after > 7 {
+        return None; // `::` stands for at least one group
+    }
+    for (segment, group) in segments.iter_mut().skip(8 - after).zip(last) {
+        *segment = group;
+    }
+    Some(Ipv6Addr::from(segments))
+}
+
+/// Reads colon-separated groups, the last of which may be an IPv4 address; how many there were.
+fn groups(text: &[u8], into: &mut [u16; 8], v4_allowed: bool) -> Option<usize> {
+    if text.is_empty() {
+        return Some(0);
+    }
+    let mut used = 0;
+    let mut parts = text.split(|&byte| byte == b':').peekable();
+    while let Some(part) = parts.next() {
+        if v4_allowed && parts.peek().is_none() && part.contains(&b'.') {
+            let [a, b, c, d] = ipv4(part)?.octets();
+            *into.get_mut(used)? = u16::from_be_bytes([a, b]);
+            *into.get_mut(used + 1)? = u16::from_be_bytes([c, d]);
+            return Some(used + 2);
+        }
+        *into.get_mut(used)? = hex_group(part)?;
+        used += 1;
+    }
+    Some(used)
+}
+
+fn hex_group(part: &[u8]) -> Option<u16> {
+    if part.is_empty() || part.len() > 4 {
+        return None;
+    }
+    part.iter().try_fold(0u16, |value, &byte| {
+        let digit = char::from(byte).to_digit(16)?;
+        Some(value << 4 | digit as u16)
+    })
+}
+
+/// Text being written into a caller's buffer. Once something did not fit, nothing more is
+/// written and `finish` says so: a composition needs one check, at its end.
+pub(crate) struct Text<'b> {
+    buffer: &'b mut [u8],
+    used: usize,
+    full: bool,
+}
+
+impl<'b> Text<'b> {
+    pub(crate) const fn new(buffer: &'b mut [u8]) -> Self {
+        Self { buffer, used: 0, full: false }
+    }
+
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> &mut Self {
+        let end = self.used.saturating_add(bytes.len());
+        match self.buffer.get_mut(self.used..end) {
+            Some(room) if !self.full => {
+                room.copy_from_slice(bytes);
+                self.used = end;
+            }
+            _ => self.full = true,
+        }
+        self
+    }
+
+    pub(crate) fn number(&mut self, mut value: u64) -> &mut Self {
+        let mut digits = [0; 20];
+        let mut count = 0;
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (value % 10) as u8;
+            value /= 10;
+            count += 1;
+            if value == 0 {
+                break;
+            }
+        }
+        self.put(digits.get(20 - count..).unwrap_or_default())
+    }
+
+    /// An address without brackets, IPv6 as RFC 5952 recommends.
+    pub(crate) fn ip(&mut self, address: IpAddr) -> &mut Self {
+        match address {
+            IpAddr::V4(v4) => self.ipv4(v4),
+            IpAddr::V6(v6) => self.ipv6(v6),
+        }
+    }
+
+    fn ipv4(&mut self, address: Ipv4Addr) -> &mut Self {
+        let [a, b, c, d] = address.octets().map(u64::from);
+        self.number(a).put(b".").number(b).put(b".").number(c).put(b".").number(d)
+    }
+
+    fn ipv6(&mut self, address: Ipv6Addr) -> &mut Self {
+        let segments = address.segments();
+        let (start, length) = longest_zero_run(&segments);
+        let mut at = 0;
+        while let Some(&segment) = segments.get(at) {
+            if length > 1 && at == start {
+                self.put(b"::");
+                at += length;
+                continue;
+            }
+            if at > 0 && !(length > 1 && at == start + length) {
+                self.put(b":");
+            }
+            self.hex(segment);
+            at += 1;
+        }
+        self
+    }
+
+    fn hex(&mut self, value: u16) {
+        let digits = [value >> 12, value >> 8 & 15, value >> 4 & 15, value & 15];
+        let first = digits.iter().position(|&digit| digit != 0).unwrap_or(3);
+        for &digit in digits.iter().skip(first) {
+            self.put(&[hex_digit(digit as u8)]);
+        }
+    }
+
+    /// How many bytes were written; `None` where the buffer was too small.
+    pub(crate) const fn finish(&self) -> Option<usize> {
+        if self.full { None } else { Some(self.used) }
+    }
+}
+
+/// One lower-case hexadecimal digit of the low four bits.
+pub(crate) const fn hex_digit(value: u8) -> u8 {
+    match value & 15 {
+        digit @ 0..=9 => b'0' + digit,
+        letter => b'a' + letter - 10,
+    }
+}
+
+fn longest_zero_run(segments: &[u16; 8]) -> (usize, usize) {
+    let (mut best, mut run) = ((0, 0), (0, 0));
+    for (at, &segment) in segments.iter().enumerate() {
+        if segment != 0 {
+            run = (at + 1, 0);
+            continue;
+        }
+        run.1 += 1;
+        if run.1 > best.1 {
+            best = run;
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::string::ToString;
+
+    fn written(address: IpAddr) -> std::vec::Vec<u8> {
+        let mut buffer = [0; 64];
+        let length = Text::new(&mut buffer).ip(address).finish().unwrap();
+        buffer[..length].to_vec()
+    }
+
+    #[test]
+    fn numbers_are_whole_digits_within_their_range() {
+        assert_eq!(number(b"18446744073709551615"), Some(u64::MAX));
+        for text in ["", "-1", "+1", "1.5", " 1", "0x10", "18446744073709551616", "1\0"] {
+            assert_eq!(number(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(number_u16(b"65536"), None);
+        assert_eq!(number_u32(b"4294967296"), None);
+    }
+
+    #[test]
+    fn a_buffer_that_is_too_small_stays_too_small() {
+        let mut buffer = [0; 3];
+        let mut text = Text::new(&mut buffer);
+        text.put(b"ab").put(b"cd").put(b"e");
+        assert_eq!(text.finish(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn addresses_are_written_and_read_as_the_standard_library_does(
+            v4: u32, segments in prop::array::uniform8(prop_oneof![Just(0u16), any::<u16>()]),
+        ) {
+            let v4 = Ipv4Addr::from(v4);
+            let v6 = Ipv6Addr::from(segments);
+            prop_assert_eq!(written(v4.into()), v4.to_string().into_bytes());
+            prop_assert_eq!(ipv4(v4.to_string().as_bytes()), Some(v4));
+            prop_assert_eq!(ipv6(v6.to_string().as_bytes()), Some(v6));
+            prop_assert_eq!(ipv6(&written(v6.into())), Some(v6));
+        }
+
+        #[test]
+        fn texts_are_read_as_addresses_exactly_where_the_standard_library_does(
+            text in "[0-9a-f:.]{0,24}|([0-9a-f]{0,5}:){0,8}[0-9a-f]{0,4}|([0-9]{0,4}\\.){3}[0-9]{1,3}",
+        ) {
+            prop_assert_eq!(ipv4(text.as_bytes()), text.parse().ok());
+            prop_assert_eq!(ipv6(text.as_bytes()), text.parse().ok());
+        }
+    }
+}

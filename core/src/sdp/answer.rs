@@ -1,0 +1,151 @@
+use super::formats::{Format, Formats};
+use super::media::Media;
+use super::offer::{Origin, PTIME_MAX_MS, PTIME_MIN_MS, write_audio, write_session};
+use super::remote::Remote;
+use super::session::Session;
+use super::{AnswerError, Direction, DtmfPlan, LocalMedia, MediaPlan, WriteError};
+use crate::bytes::Text;
+use crate::limits::MEDIA_MAX;
+
+/// Writes the answer to an offer into `buf` (RFC 3264 s6) and says what was agreed. Returns the
+/// number of bytes written.
+///
+/// The first audio stream over RTP/AVP that we can use is accepted, with the first of its codecs
+/// that `local` has; every other stream is refused with port 0, in its place.
+///
+/// # Errors
+/// [`AnswerError`]; its status answers the request. More streams than [`MEDIA_MAX`] are not
+/// acceptable.
+pub fn answer(
+    offer: &[u8],
+    local: &LocalMedia,
+    origin: Origin,
+    buf: &mut [u8],
+) -> Result<(usize, MediaPlan), AnswerError> {
+    let session = Session::parse(offer)?;
+    if session.media().count() > MEDIA_MAX {
+        return Err(AnswerError::NotAcceptable);
+    }
+    let mut usable = session.media().enumerate();
+    let accepted = usable.find_map(|(index, media)| Some((index, agree(&media, None, local)?)));
+    let (accepted, plan) = accepted.ok_or(AnswerError::NotAcceptable)?;
+    let mut text = Text::new(buf);
+    write_session(&mut text, local, origin)?;
+    for (index, media) in session.media().enumerate() {
+        if index == accepted {
+            write_audio(&mut text, local, &Formats::agreed(&plan), plan.direction);
+        } else {
+            write_refused(&mut text, &media);
+        }
+    }
+    let length = text.finish().ok_or(WriteError::NoRoom)?;
+    Ok((length, plan))
+}
+
+/// Reads the answer to our offer (RFC 3264 s7): `our_offer` as it was sent, and the `local` that
+/// it was made from.
+///
+/// # Errors
+/// [`AnswerError::Mismatch`] where the streams are not those of the offer,
+/// [`AnswerError::Refused`] for port 0, [`AnswerError::NotAcceptable`] where the answer names
+/// nothing that we offered or an address that nothing can be sent to.
+pub fn accept_answer(
+    our_offer: &[u8],
+    answer: &[u8],
+    local: &LocalMedia,
+) -> Result<MediaPlan, AnswerError> {
+    let ours = Session::parse(our_offer)?;
+    let theirs = Session::parse(answer)?;
+    if ours.media().count() != theirs.media().count() {
+        return Err(AnswerError::Mismatch);
+    }
+    let mut pairs = ours.media().zip(theirs.media());
+    // Of the streams that we refused a peer can accept nothing, whatever it writes.
+    let (ours, theirs) =
+        pairs.find(|(ours, _)| ours.port() != 0).ok_or(AnswerError::NotAcceptable)?;
+    if ours.kind() != theirs.kind() {
+        return Err(AnswerError::Mismatch);
+    }
+    if theirs.port() == 0 {
+        return Err(AnswerError::Refused);
+    }
+    agree(&theirs, Some(&ours), local).ok_or(AnswerError::NotAcceptable)
+}
+
+/// What we and the peer can do together over one stream. `ours` is our offered stream where the
+/// peer's is an answer; otherwise the peer's numbers become ours.
+fn agree(peer: &Media<'_>, ours: Option<&Media<'_>>, local: &LocalMedia) -> Option<MediaPlan> {
+    let ours_is_it = peer.kind() == b"audio" && peer.protocol() == b"RTP/AVP";
+    if !ours_is_it || peer.port() == 0 || peer.port_count() != 1 {
+        return None;
+    }
+    let remote = Remote::of(peer, local.address)?;
+    let receive_type = |format: Format, number: u8| match ours {
+        None => Some(number),
+        Some(ours) => {
+            ours.payload_types().find(|&own| Format::of(ours, None, own, local) == Some(format))
+        }
+    };
+    let numbered = |format: Format, number: u8| {
+        receive_type(format, number).map(|receive| (format, number, receive))
+    };
+    let mut usable = peer
+        .payload_types()
+        .filter_map(|number| numbered(Format::of(peer, ours, number, local)?, number));
+    let (codec, send_type, receive_type) =
+        usable.clone().find_map(|(format, send, receive)| match format {
+            Format::Codec(codec) => Some((codec, send, receive)),
+            Format::Event(_) => None,
+        })?;
+    let event = Format::Event(codec.clock_rate_hz());
+    let dtmf = usable.find(|&(format, ..)| format == event && local.dtmf);
+    Some(MediaPlan {
+        local: local.address,
+        remote: remote.rtp,
+        remote_rtcp: remote.rtcp,
+        codec,
+        send_type,
+        receive_type,
+        dtmf: dtmf.map(|(_, send_type, receive_type)| DtmfPlan {
+            send_type,
+            receive_type,
+            clock_rate_hz: codec.clock_rate_hz(),
+        }),
+        ptime_ms: ptime_ms(peer, local),
+        direction: direction(peer, ours, local, remote),
+    })
+}
+
+/// The length of the packets that we send: what the peer wishes, within what a frame can hold.
+/// A peer's zero or nonsense counts as no wish.
+fn ptime_ms(peer: &Media<'_>, local: &LocalMedia) -> u8 {
+    let wished = peer.ptime_ms().filter(|&ms| ms != 0).unwrap_or(local.ptime_ms.into());
+    let longest = peer.maxptime_ms().filter(|&ms| ms != 0).unwrap_or(wished);
+    let ms = u8::try_from(wished.min(longest)).unwrap_or(PTIME_MAX_MS);
+    ms.clamp(PTIME_MIN_MS, PTIME_MAX_MS)
+}
+
+/// Which way media flows, seen from us: what both sides want.
+fn direction(
+    peer: &Media<'_>,
+    ours: Option<&Media<'_>>,
+    local: &LocalMedia,
+    remote: Remote,
+) -> Direction {
+    let wanted = ours.map_or(local.direction, Media::direction);
+    let peers = peer.direction();
+    let sends = wanted.sends() && peers.receives() && !remote.is_held();
+    match (sends, wanted.receives() && peers.sends()) {
+        (true, true) => Direction::SendRecv,
+        (true, false) => Direction::SendOnly,
+        (false, true) => Direction::RecvOnly,
+        (false, false) => Direction::Inactive,
+    }
+}
+
+/// Refuses a stream in its place: the same kind and protocol, port 0 and one of its formats,
+/// since there must be one (RFC 3264 s6).
+fn write_refused(text: &mut Text<'_>, media: &Media<'_>) {
+    text.put(b"m=").put(media.kind()).put(b" 0 ").put(media.protocol()).put(b" ");
+    text.put(media.formats().next().unwrap_or(b"0")).put(b"\r\n");
+}

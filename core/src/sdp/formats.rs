@@ -1,0 +1,138 @@
+use heapless::Vec;
+
+use super::media::{Mapping, Media};
+use super::{DtmfPlan, LocalMedia, MediaPlan};
+use crate::bytes::Text;
+use crate::limits::CODECS_MAX;
+use crate::rtp::Codec;
+
+/// The events that we send and understand: the sixteen DTMF digits (RFC 4733 s3.2).
+const EVENTS: &[u8] = b"0-15";
+/// Where our numbers for telephone-event begin; peers with fixed habits expect 101.
+const EVENT_TYPE_FIRST: u8 = 101;
+
+/// The payload types of one audio stream of ours, in the order in which they are written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Formats {
+    codecs: Vec<(u8, Codec), CODECS_MAX>,
+    /// Payload type and clock rate in hertz of each telephone-event.
+    events: Vec<(u8, u32), CODECS_MAX>,
+}
+
+impl Formats {
+    /// What an offer lists: every codec and a telephone-event for each clock rate. Numbers that
+    /// `current` already uses stay, because a mapping must not change during a session
+    /// (RFC 3264 s8.3.2).
+    pub(super) fn offered(local: &LocalMedia, current: Option<&MediaPlan>) -> Self {
+        let mut formats = Self::default();
+        for codec in codecs(local) {
+            let known = current.filter(|plan| plan.codec == codec);
+            let number = known.map_or(codec.static_payload_type(), |plan| plan.receive_type);
+            let _ = formats.codecs.push((number, codec)); // as many as the codecs at most
+        }
+        if local.dtmf {
+            let rates = formats.codecs.clone();
+            for (_, codec) in rates {
+                formats.add_event(codec.clock_rate_hz(), current.and_then(|plan| plan.dtmf));
+            }
+        }
+        formats
+    }
+
+    /// What an answer lists: the one codec and its telephone-event, under the offer's numbers.
+    pub(super) fn agreed(plan: &MediaPlan) -> Self {
+        let mut formats = Self::default();
+        let _ = formats.codecs.push((plan.receive_type, plan.codec));
+        if let Some(dtmf) = plan.dtmf {
+            let _ = formats.events.push((dtmf.receive_type, dtmf.clock_rate_hz));
+        }
+        formats
+    }
+
+    fn add_event(&mut self, clock_rate_hz: u32, current: Option<DtmfPlan>) {
+        if self.events.iter().any(|&(_, rate)| rate == clock_rate_hz) {
+            return;
+        }
+        let known = current.filter(|dtmf| dtmf.clock_rate_hz == clock_rate_hz);
+        let reserved = current.map(|dtmf| dtmf.receive_type);
+        let number = known.map(|dtmf| dtmf.receive_type).or_else(|| {
+            let mut free = EVENT_TYPE_FIRST..=127;
+            free.find(|&number| Some(number) != reserved && !self.uses(number))
+        });
+        if let Some(number) = number {
+            let _ = self.events.push((number, clock_rate_hz));
+        }
+    }
+
+    fn uses(&self, number: u8) -> bool {
+        self.codecs.iter().any(|&(used, _)| used == number)
+            || self.events.iter().any(|&(used, _)| used == number)
+    }
+
+    /// Writes the numbers behind the protocol of an `m=` line.
+    pub(super) fn write_numbers(&self, text: &mut Text<'_>) {
+        let codecs = self.codecs.iter().map(|&(number, _)| number);
+        for number in codecs.chain(self.events.iter().map(|&(number, _)| number)) {
+            text.put(b" ").number(number.into());
+        }
+    }
+
+    /// Writes the rtpmap and fmtp lines.
+    pub(super) fn write_attributes(&self, text: &mut Text<'_>) {
+        for &(number, codec) in &self.codecs {
+            text.put(b"a=rtpmap:").number(number.into()).put(b" ").put(codec.name().as_bytes());
+            text.put(b"/").number(codec.clock_rate_hz().into()).put(b"\r\n");
+        }
+        for &(number, rate) in &self.events {
+            text.put(b"a=rtpmap:").number(number.into()).put(b" telephone-event/");
+            text.number(rate.into()).put(b"\r\na=fmtp:").number(number.into());
+            text.put(b" ").put(EVENTS).put(b"\r\n");
+        }
+    }
+}
+
+/// Our codecs in our order; PCMU and PCMA where none are named.
+pub(super) fn codecs(local: &LocalMedia) -> impl Iterator<Item = Codec> + Clone {
+    let default = local.codecs.is_empty().then_some([Codec::Pcmu, Codec::Pcma]);
+    default.into_iter().flatten().chain(local.codecs.iter().copied())
+}
+
+/// What a payload type of a description means to us.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Format {
+    /// One of our codecs.
+    Codec(Codec),
+    /// telephone-event with its clock rate, hertz.
+    Event(u32),
+}
+
+impl Format {
+    /// Reads a payload type of the peer's description. Where an answer does not map a number
+    /// again, it means what it means in our offer `ours`.
+    pub(super) fn of(
+        peer: &Media<'_>,
+        ours: Option<&Media<'_>>,
+        number: u8,
+        local: &LocalMedia,
+    ) -> Option<Self> {
+        let mapping = match (peer.rtpmap(number), ours) {
+            (Mapping::Absent, Some(ours)) => ours.rtpmap(number),
+            (mapping, _) => mapping,
+        };
+        let map = match mapping {
+            Mapping::Is(map) if map.channels == 1 => map,
+            Mapping::Is(_) | Mapping::Malformed => return None,
+            Mapping::Absent => {
+                let fixed = codecs(local).find(|codec| codec.static_payload_type() == number);
+                return fixed.map(Self::Codec);
+            }
+        };
+        if map.encoding.eq_ignore_ascii_case(b"telephone-event") {
+            return Some(Self::Event(map.clock_rate_hz));
+        }
+        let named = |codec: &Codec| map.encoding.eq_ignore_ascii_case(codec.name().as_bytes());
+        let mut same_rate =
+            codecs(local).filter(|codec| codec.clock_rate_hz() == map.clock_rate_hz);
+        same_rate.find(named).map(Self::Codec)
+    }
+}
