@@ -1,0 +1,172 @@
+#!/usr/bin/env bash
+# Everything that is checked, in one place: ./ci.sh STEP... | all | help
+#
+# A step is a function step_NAME and its name in STEPS. It fails by a command that
+# fails, and steps aside by `skip REASON`. With CI=true a skipped step counts as
+# failed, unless what lacks is a Rust toolchain that this machine cannot fetch.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
+
+STEPS=(fmt lint doc test no-std features msrv interop audit)
+BARE_METAL_TARGETS=(thumbv6m-none-eabi thumbv7em-none-eabihf)
+# Packages outside the workspace, because they are built for another target.
+OWN_WORKSPACES=(fuzz examples/firmware)
+
+step_fmt() { # rustfmt, every workspace
+  cargo fmt --all --check
+  local workspace
+  for workspace in $(own_workspaces); do
+    cargo fmt --manifest-path "$workspace/Cargo.toml" --all --check
+  done
+}
+
+step_lint() { # clippy on all targets, and the shell scripts parse
+  cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+  if has_interop_suite; then
+    cargo clippy --locked -p sansip-sim --test interop --all-features -- -D warnings
+  fi
+  local script
+  for script in ci.sh $(git ls-files '*.sh'); do bash -n "$script"; done
+}
+
+step_doc() { # rustdoc without a warning
+  RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --all-features --no-deps
+}
+
+step_test() { # unit, integration and documentation tests; needs only Rust
+  if cargo nextest --version >/dev/null 2>&1; then
+    cargo nextest run --locked --workspace --all-features
+    cargo test --locked --workspace --all-features --doc
+  else
+    cargo test --locked --workspace --all-features
+  fi
+}
+
+step_no-std() { # a program without std and without an allocator links for microcontrollers
+  local exports target
+  exports=$(tests/ci/no-std-target.sh "${BARE_METAL_TARGETS[@]}") ||
+    skip_toolchain "no Rust library for ${BARE_METAL_TARGETS[*]} to be had"
+  eval "$exports"
+  for target in "${BARE_METAL_TARGETS[@]}"; do
+    cargo build --locked --release -p sansip-no-std --target "$target"
+    # With `alloc` the core may need an allocator, but never std.
+    cargo check --locked -p sansip --all-features --target "$target"
+  done
+}
+
+step_features() { # every combination of every package's features is free of warnings
+  local manifest package set
+  for manifest in core/Cargo.toml runtime-*/Cargo.toml examples/Cargo.toml tests/Cargo.toml; do
+    package=$(awk -F'"' '/^name = /{print $2; exit}' "$manifest")
+    while IFS= read -r set; do
+      echo "$package: [$set]"
+      cargo clippy --quiet --locked -p "$package" --all-targets --no-default-features \
+        --features "$set" -- -D warnings
+    done < <(feature_sets "$manifest")
+  done
+  cargo test --quiet --locked -p sansip --no-default-features
+}
+
+step_msrv() { # the stated rust-version builds the workspace
+  local version
+  version=$(awk -F'"' '/^rust-version = /{print $2; exit}' Cargo.toml)
+  if ! rustup run "$version" rustc -V 2>/dev/null; then
+    timeout 120 rustup toolchain install "$version" --profile minimal >/dev/null 2>&1 ||
+      skip_toolchain "Rust $version is not installed and cannot be fetched"
+  fi
+  rustup run "$version" cargo check --locked --workspace --all-features --target-dir "$(target_dir)/msrv"
+}
+
+step_interop() { # real peers: Asterisk, SIPp, baresip
+  tests/interop/install.sh || skip "the peers cannot be installed here"
+  if has_interop_suite; then
+    cargo test --locked -p sansip-sim --test interop -- --test-threads 2
+  else
+    tests/interop/selftest.sh
+  fi
+}
+
+step_audit() { # licences, duplicate versions and rust-versions of the dependencies
+  tests/ci/audit.sh
+}
+
+# ---- helpers of the steps
+
+skip() { echo "$*" >"$REASON"; exit 77; }
+skip_toolchain() { echo "$*" >"$REASON"; exit 78; }
+
+own_workspaces() {
+  local workspace
+  for workspace in "${OWN_WORKSPACES[@]}"; do
+    [ ! -f "$workspace/Cargo.toml" ] || echo "$workspace"
+  done
+}
+
+# The suite against real peers is a test target that `cargo test` leaves out (`test = false`).
+has_interop_suite() { grep -qs '^name = "interop"' tests/Cargo.toml; }
+
+target_dir() { echo "${CARGO_TARGET_DIR:-$PWD/target}"; }
+
+# feature_sets MANIFEST: each subset of its features but `default`, one a line, comma-separated.
+feature_sets() {
+  awk '/^\[/{inside = ($0 == "[features]")} inside && /^[a-z0-9_-]+ *=/ && $1 != "default" {f[n++] = $1}
+    END {for (set = 0; set < 2^n; set++) {line = ""
+      for (i = 0; i < n; i++) if (int(set / 2^i) % 2) line = line (line == "" ? "" : ",") f[i]
+      print line}}' "$1"
+}
+
+# ---- the runner
+
+RESULTS=() FAILED=0 PASSED=0 SKIPPED=0
+
+run() { # NAME: run one step in a shell of its own and note how it ended
+  local name=$1 start=$SECONDS code result
+  printf '\n== %s\n' "$name"
+  : >"$REASON"
+  (set -e; "step_$name") </dev/null
+  code=$?
+  case $code in
+    0) result=ok PASSED=$((PASSED + 1)) ;;
+    77 | 78)
+      result="SKIP $name: $(<"$REASON")"
+      echo "$result"
+      if [ "${CI:-}" = true ] && [ $code = 77 ]; then
+        result="FAIL, as CI may not skip it: $(<"$REASON")" FAILED=$((FAILED + 1))
+      else
+        SKIPPED=$((SKIPPED + 1))
+      fi ;;
+    *) result="FAIL" FAILED=$((FAILED + 1)) ;;
+  esac
+  RESULTS+=("$(printf '%-10s %5d s  %s' "$name" $((SECONDS - start)) "$result")")
+  echo "== $name: ${result%% *}, $((SECONDS - start)) s"
+}
+
+summary() {
+  printf '\n%-10s %7s  %s\n' step time result
+  printf '%s\n' "${RESULTS[@]}"
+  echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"
+}
+
+help() {
+  sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  sed -n 's/^step_\([a-z-]*\)() { # \(.*\)/  \1: \2/p' "${BASH_SOURCE[0]}"
+}
+
+main() {
+  case "${1:-}" in
+    '') help >&2; exit 2 ;;
+    help | -h | --help) help; exit 0 ;;
+    all) set -- "${STEPS[@]}" ;;
+  esac
+  local name
+  for name in "$@"; do
+    declare -F "step_$name" >/dev/null || { echo "ci.sh: no step '$name'; see ./ci.sh help" >&2; exit 2; }
+  done
+  REASON=$(mktemp)
+  trap 'rm -f "$REASON"' EXIT
+  for name in "$@"; do run "$name"; done
+  summary
+  [ $FAILED = 0 ]
+}
+
+main "$@"
