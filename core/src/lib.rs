@@ -15,4 +15,5 @@ pub mod limits;
 pub mod random;
 pub mod rtp;
 pub mod sdp;
+pub mod sip;
 pub mod time;

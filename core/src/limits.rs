@@ -18,3 +18,6 @@ pub const DIGITS_IN_MAX: usize = 32;
 pub const FRAME_MAX: usize = 960;
 /// Longest RTP packet that a session builds: 12 header bytes and one frame of 16-bit samples.
 pub const RTP_PACKET_MAX: usize = 12 + FRAME_MAX * 2;
+/// Parameters, or headers, of a URI that a comparison looks at: each is sought in the other URI,
+/// and the work must not grow with the square of what a peer sends (RFC 3261 s19.1.4).
+pub const URI_PARAMS_COMPARED_MAX: usize = 32;

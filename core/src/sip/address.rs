@@ -1,0 +1,183 @@
+//! name-addr: From, To, Route and their kin, and Contact, which knows more (RFC 3261 s20.10).
+
+use super::grammar::{ValueError, before, lws, number, quoted_string, strip_quotes, trim};
+use super::params::Params;
+use super::uri::Uri;
+
+/// A URI with a display name and parameters of the header, such as From's tag.
+#[derive(Clone, Copy, Debug)]
+pub struct NameAddr<'a> {
+    raw: &'a [u8],
+    display: &'a [u8],
+    uri: Uri<'a>,
+    params: &'a [u8],
+}
+
+impl<'a> NameAddr<'a> {
+    /// Reads one value: `"Name" <uri>;params`, `Name <uri>;params` or `uri;params`.
+    ///
+    /// Without angle brackets the parameters belong to the header, and the URI may have neither
+    /// comma nor question mark (RFC 3261 s20).
+    pub fn parse(raw: &'a [u8]) -> Result<Self, ValueError> {
+        let value = trim(raw);
+        let (display, after) = match value {
+            [b'"', ..] => {
+                let (rest, display) = quoted_string(value)?;
+                (display, lws(rest)?.0)
+            }
+            _ => match memchr::memchr(b'<', value) {
+                Some(at) if !is_addr_spec(value, at) => {
+                    let (display, rest) = value.split_at_checked(at).ok_or(ValueError::Syntax)?;
+                    (trim(display), rest)
+                }
+                _ => return Self::addr_spec(value),
+            },
+        };
+        if !matches!(display, [b'"', ..]) && !display.iter().all(|byte| is_display(*byte)) {
+            return Err(ValueError::Syntax);
+        }
+        let inside = after.strip_prefix(b"<").ok_or(ValueError::Syntax)?;
+        let close = memchr::memchr(b'>', inside).ok_or(ValueError::Syntax)?;
+        let (uri, rest) = inside.split_at_checked(close).ok_or(ValueError::Syntax)?;
+        let params = Params::validated(rest.get(1..).unwrap_or_default())?;
+        Ok(Self { raw: value, display, uri: Uri::parse(uri)?, params })
+    }
+
+    /// The bytes of the value as they came.
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// The display name as it came, with its quotes if it had any; empty without one.
+    ///
+    /// [`unquoted`](super::unquoted) gives it for people.
+    pub fn display(&self) -> &'a [u8] {
+        self.display
+    }
+
+    /// The URI.
+    pub fn uri(&self) -> Uri<'a> {
+        self.uri
+    }
+
+    /// The parameters of the header, not those of the URI.
+    pub fn params(&self) -> Params<'a> {
+        Params::of_header(self.params)
+    }
+
+    /// The value of a header parameter, in any case; empty for one without a value.
+    pub fn param(&self, name: &[u8]) -> Option<&'a [u8]> {
+        self.params().value_of(name)
+    }
+
+    /// The `tag` parameter of From and To.
+    pub fn tag(&self) -> Option<&'a [u8]> {
+        self.param(b"tag").filter(|tag| !tag.is_empty())
+    }
+
+    /// The bytes up to the header parameters: what From and To keep in a dialog.
+    pub fn without_params(&self) -> &'a [u8] {
+        trim(before(self.raw, self.params))
+    }
+
+    fn addr_spec(value: &'a [u8]) -> Result<Self, ValueError> {
+        let end = value.iter().position(|byte| matches!(byte, b';' | b' ' | b'\t' | b'\r' | b'\n'));
+        let end = end.unwrap_or(value.len());
+        let (uri, params) = value.split_at_checked(end).ok_or(ValueError::Syntax)?;
+        if uri.iter().any(|byte| matches!(byte, b',' | b'?')) {
+            return Err(ValueError::Syntax);
+        }
+        let params = Params::validated(params)?;
+        Ok(Self { raw: value, display: &[], uri: Uri::parse(uri)?, params })
+    }
+}
+
+/// One value of a Contact header.
+#[derive(Clone, Copy, Debug)]
+pub enum Contact<'a> {
+    /// `*`: all bindings, in a REGISTER that removes them.
+    Star,
+    /// An address.
+    Address(NameAddr<'a>),
+}
+
+impl<'a> Contact<'a> {
+    /// Reads one value; `q` and `expires` must be well-formed where they stand.
+    pub fn parse(value: &'a [u8]) -> Result<Self, ValueError> {
+        if trim(value) == b"*" {
+            return Ok(Self::Star);
+        }
+        let contact = Self::Address(NameAddr::parse(value)?);
+        if contact.param(b"q").is_some_and(|q| thousandths(q).is_none()) {
+            return Err(ValueError::Syntax);
+        }
+        Ok(contact)
+    }
+
+    /// The address, unless this is `*`.
+    pub fn address(&self) -> Option<NameAddr<'a>> {
+        match self {
+            Self::Star => None,
+            Self::Address(address) => Some(*address),
+        }
+    }
+
+    /// The `q` parameter in thousandths, 0 to 1000.
+    pub fn q_thousandths(&self) -> Option<u16> {
+        thousandths(self.param(b"q")?)
+    }
+
+    /// The `expires` parameter, seconds. A value over 2^32-1 counts as that and a malformed one as
+    /// 3600 (RFC 3261 s10.3, s20.10).
+    pub fn expires_seconds(&self) -> Option<u32> {
+        let value = self.param(b"expires")?;
+        Some(match number(value, u64::from(u32::MAX)) {
+            Ok(seconds) => u32::try_from(seconds).unwrap_or(u32::MAX),
+            Err(ValueError::Range) => u32::MAX,
+            Err(ValueError::Syntax) => MALFORMED_EXPIRES_SECONDS,
+        })
+    }
+
+    /// What stands between the quotes of `+sip.instance` (RFC 5626 s4.1).
+    pub fn instance(&self) -> Option<&'a [u8]> {
+        let value = self.param(b"+sip.instance")?;
+        Some(strip_quotes(value).unwrap_or(value))
+    }
+
+    /// The value of a header parameter, in any case; empty for one without a value.
+    pub fn param(&self, name: &[u8]) -> Option<&'a [u8]> {
+        self.address()?.param(name)
+    }
+}
+
+const MALFORMED_EXPIRES_SECONDS: u32 = 3600;
+
+/// `qvalue`: 0 to 1 with at most three decimals, in thousandths.
+pub(super) fn thousandths(value: &[u8]) -> Option<u16> {
+    let (whole, decimals) = match value {
+        [whole @ (b'0' | b'1')] => (whole, &[][..]),
+        [whole @ (b'0' | b'1'), b'.', decimals @ ..] if decimals.len() <= 3 => (whole, decimals),
+        _ => return None,
+    };
+    let mut result = u16::from(whole - b'0') * 1000;
+    for (decimal, unit) in decimals.iter().zip([100, 10, 1]) {
+        result += u16::from(decimal.is_ascii_digit().then(|| decimal - b'0')?) * unit;
+    }
+    (result <= 1000).then_some(result)
+}
+
+/// Whether the `<` at `at` stands behind a URI rather than a display name: then the value has no
+/// display name, and the bracket is somewhere in its parameters, where it is refused.
+fn is_addr_spec(value: &[u8], at: usize) -> bool {
+    value.get(..at).is_some_and(|lead| lead.contains(&b';'))
+}
+
+/// What an unquoted display name may hold. The grammar says tokens; peers also send other
+/// punctuation and UTF-8, which cannot be mistaken for anything else here.
+fn is_display(byte: u8) -> bool {
+    match byte {
+        b'\t' | b' ' | b'\r' | b'\n' => true,
+        b'"' | b'<' | b'>' | b',' | b';' | b'\\' | 0x7f => false,
+        _ => byte > b' ',
+    }
+}

@@ -1,0 +1,252 @@
+//! Header lines and the values in them.
+
+use super::grammar::{is_token, trim};
+use super::message::ParseError;
+use super::name::HeaderName;
+
+/// One header field of a message.
+#[derive(Clone, Copy, Debug)]
+pub struct Header<'a> {
+    /// Which header it is.
+    pub name: HeaderName<'a>,
+    /// The value without white space around it; folds inside stay as they came.
+    pub value: &'a [u8],
+    raw: &'a [u8],
+    name_len: u16,
+    value_start: u16,
+}
+
+impl<'a> Header<'a> {
+    /// The whole field as it came: name, colon, value, folds and line end.
+    pub fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// The name as it came, compact or not, in its own case.
+    pub fn raw_name(&self) -> &'a [u8] {
+        self.raw.get(..usize::from(self.name_len)).unwrap_or_default()
+    }
+
+    /// What stands between name and value: the colon and white space.
+    pub fn separator(&self) -> &'a [u8] {
+        let range = usize::from(self.name_len)..usize::from(self.value_start);
+        self.raw.get(range).unwrap_or_default()
+    }
+
+    /// What follows the value: white space and the line end.
+    pub fn tail(&self) -> &'a [u8] {
+        self.raw.get(usize::from(self.value_start) + self.value.len()..).unwrap_or_default()
+    }
+
+    /// The comma-separated values of this field.
+    pub fn values(&self) -> Values<'a> {
+        Values::of_line(self.name, self.value)
+    }
+}
+
+/// The headers of a message, in their order; unbounded.
+#[derive(Clone, Debug)]
+pub struct Headers<'a> {
+    section: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Headers<'a> {
+    /// Over a header section that has been scanned, from `at` on.
+    pub(super) fn new(section: &'a [u8], at: usize) -> Self {
+        Self { section, at }
+    }
+}
+
+impl<'a> Iterator for Headers<'a> {
+    type Item = Header<'a>;
+
+    fn next(&mut self) -> Option<Header<'a>> {
+        let span = Span::scan(self.section, self.at).ok()??;
+        self.at = span.end;
+        span.header(self.section)
+    }
+}
+
+/// Every comma-separated value of one header name, over all its lines, each trimmed.
+///
+/// Commas in quoted strings and in angle brackets do not separate. Authentication headers are
+/// never split: their commas separate parameters (RFC 3261 s7.3.1).
+#[derive(Clone, Debug)]
+pub struct Values<'a> {
+    name: HeaderName<'a>,
+    line: Option<&'a [u8]>,
+    more: Headers<'a>,
+    /// Lines of this name that are still to come.
+    lines_left: usize,
+}
+
+impl<'a> Values<'a> {
+    pub(super) fn of_line(name: HeaderName<'a>, value: &'a [u8]) -> Self {
+        Self { name, line: Some(value), more: Headers::new(&[], 0), lines_left: 0 }
+    }
+
+    /// No values at all.
+    pub(super) fn none(name: HeaderName<'a>) -> Self {
+        Self { name, line: None, more: Headers::new(&[], 0), lines_left: 0 }
+    }
+
+    pub(super) fn of_lines(name: HeaderName<'a>, more: Headers<'a>, lines_left: usize) -> Self {
+        Self { name, line: None, more, lines_left }
+    }
+
+    fn splits(&self) -> bool {
+        !matches!(
+            self.name,
+            HeaderName::WwwAuthenticate
+                | HeaderName::ProxyAuthenticate
+                | HeaderName::Authorization
+                | HeaderName::ProxyAuthorization
+                | HeaderName::AuthenticationInfo
+                | HeaderName::Date
+        )
+    }
+}
+
+impl<'a> Iterator for Values<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let line = match self.line.take() {
+            Some(line) => line,
+            None => {
+                self.lines_left = self.lines_left.checked_sub(1)?;
+                self.more.find(|header| header.name == self.name)?.value
+            }
+        };
+        if !self.splits() {
+            return Some(line);
+        }
+        let (value, rest) = split_comma(line);
+        self.line = rest;
+        Some(trim(value))
+    }
+}
+
+/// The bytes before the first comma outside quotes and angle brackets, and those after it.
+pub(super) fn split_comma(line: &[u8]) -> (&[u8], Option<&[u8]>) {
+    if memchr::memchr(b',', line).is_none() {
+        return (line, None);
+    }
+    let mut quoted = false;
+    let mut bracketed = false;
+    let mut escaped = false;
+    for (at, byte) in line.iter().enumerate() {
+        if escaped {
+            escaped = false;
+            continue;
+        }
+        match byte {
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            b'<' if !quoted => bracketed = true,
+            b'>' if !quoted => bracketed = false,
+            b',' if !quoted && !bracketed => {
+                return (line.get(..at).unwrap_or_default(), line.get(at + 1..));
+            }
+            _ => {}
+        }
+    }
+    (line, None)
+}
+
+/// Where the parts of one header field stand in the bytes it was found in.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    pub(super) start: usize,
+    pub(super) name_end: usize,
+    pub(super) value_start: usize,
+    pub(super) value_end: usize,
+    pub(super) end: usize,
+}
+
+impl Span {
+    /// The field that begins at `start`; `None` at the empty line that ends the section.
+    pub(super) fn scan(bytes: &[u8], start: usize) -> Result<Option<Self>, ParseError> {
+        let field = match bytes.get(start..) {
+            None | Some([]) => return Err(ParseError::Truncated),
+            Some([b'\n', ..] | [b'\r', b'\n', ..]) => return Ok(None),
+            Some(field) => field,
+        };
+        let name_len = field.iter().position(|byte| !is_token(*byte));
+        let name_len = name_len.ok_or(ParseError::Truncated)?;
+        let mut colon = name_len;
+        while let Some(b' ' | b'\t') = field.get(colon) {
+            colon += 1;
+        }
+        let (line_end, mut end) = line_end(bytes, start)?;
+        if field.get(colon) != Some(&b':') || name_len == 0 {
+            return Err(ParseError::HeaderName);
+        }
+        let mut text_end = line_end;
+        while let Some(b' ' | b'\t') = bytes.get(end) {
+            (text_end, end) = super::header::line_end(bytes, end)?;
+        }
+        let text_start = start + colon + 1;
+        let text = bytes.get(text_start..text_end).unwrap_or_default();
+        let value = trim_end(text);
+        let lead = value.len() - trim_start(value).len();
+        Ok(Some(Self {
+            start,
+            name_end: start + name_len,
+            value_start: text_start + lead,
+            value_end: text_start + value.len(),
+            end,
+        }))
+    }
+
+    pub(super) fn name<'a>(&self, bytes: &'a [u8]) -> HeaderName<'a> {
+        HeaderName::parse(bytes.get(self.start..self.name_end).unwrap_or_default())
+    }
+
+    pub(super) fn value<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes.get(self.value_start..self.value_end).unwrap_or_default()
+    }
+
+    fn header<'a>(&self, bytes: &'a [u8]) -> Option<Header<'a>> {
+        Some(Header {
+            name: self.name(bytes),
+            value: self.value(bytes),
+            raw: bytes.get(self.start..self.end)?,
+            name_len: u16::try_from(self.name_end - self.start).ok()?,
+            value_start: u16::try_from(self.value_start - self.start).ok()?,
+        })
+    }
+}
+
+/// Where the line that begins at `start` ends: before its line end, and after it.
+pub(super) fn line_end(bytes: &[u8], start: usize) -> Result<(usize, usize), ParseError> {
+    let mut from = start;
+    loop {
+        let rest = bytes.get(from..).ok_or(ParseError::Truncated)?;
+        let found = memchr::memchr3(b'\r', b'\n', 0, rest).ok_or(ParseError::Truncated)?;
+        let at = from + found;
+        match bytes.get(at..) {
+            Some([b'\r', b'\n', ..]) => return Ok((at, at + 2)),
+            Some([b'\n', ..]) => return Ok((at, at + 1)),
+            Some([b'\r']) => return Err(ParseError::Truncated),
+            // A quoted pair may hold NUL (RFC 3261 s25.1, RFC 4475 s3.1.1.2).
+            Some([0, ..]) if at > start && bytes.get(at - 1) == Some(&b'\\') => from = at + 1,
+            _ => return Err(ParseError::ControlByte),
+        }
+    }
+}
+
+fn trim_start(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t' | b'\r' | b'\n', rest @ ..] = value {
+        value = rest;
+    }
+    value
+}
+
+fn trim_end(mut value: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t' | b'\r' | b'\n'] = value {
+        value = rest;
+    }
+    value
+}

@@ -1,0 +1,399 @@
+//! The lossless view of a whole message.
+
+use core::fmt;
+
+use super::grammar::{is_token, number};
+use super::header::{Headers, Span, Values, line_end};
+use super::name::{HeaderName, Method};
+
+/// One SIP message, borrowed from the bytes that hold it. Cheap to copy, judges only framing.
+#[derive(Clone, Copy)]
+pub struct Message<'a> {
+    bytes: &'a [u8],
+    start_line: StartLine<'a>,
+    /// Where the headers begin and where the body begins.
+    headers_start: u16,
+    body_start: u16,
+    index: Index,
+}
+
+/// The first line of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StartLine<'a> {
+    /// A request.
+    Request {
+        /// The method.
+        method: Method<'a>,
+        /// The Request-URI as it came.
+        uri: &'a [u8],
+        /// The version as it came, such as `SIP/2.0`.
+        version: &'a [u8],
+    },
+    /// A response.
+    Response {
+        /// The version as it came.
+        version: &'a [u8],
+        /// 100 to 699.
+        status: u16,
+        /// The reason phrase, perhaps empty.
+        reason: &'a [u8],
+    },
+}
+
+/// Why bytes are no message. All of these are the sender's fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ParseError {
+    /// Nothing but line ends: a keep-alive (RFC 5626 s4.4.1), not a message.
+    Empty,
+    /// The bytes end before the empty line after the headers.
+    Truncated,
+    /// The first line is neither a request line nor a status line.
+    StartLine,
+    /// A line has no header name, or bytes in it that no name may have.
+    HeaderName,
+    /// A bare CR or a NUL in the header section.
+    ControlByte,
+    /// Content-Length is not a number, or two of them differ.
+    ContentLength,
+    /// Content-Length promises more bytes than there are.
+    BodyTooShort,
+    /// The header section is longer than 65,535 bytes.
+    TooLong,
+}
+
+impl<'a> Message<'a> {
+    /// Reads one whole message: a datagram, or what [`Framer`](super::Framer) cut from a stream.
+    ///
+    /// Bytes after Content-Length are ignored (RFC 3261 s18.3); without Content-Length the body
+    /// reaches to the end. Line ends before the start line are skipped (RFC 3261 s7.5).
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        let bytes = without_leading_line_ends(bytes)?;
+        let (text_end, headers_start) = line_end(bytes, 0)?;
+        let start_line = StartLine::parse(bytes.get(..text_end).unwrap_or_default())?;
+        Self::with_headers(bytes, start_line, headers_start)
+    }
+
+    /// What can be read of a request that [`Message::parse`] refused: enough to answer it 400.
+    ///
+    /// The start line may be malformed and the body missing; the header section must be whole and
+    /// its lines must have names. A refused response gives `None`, since nobody answers those.
+    pub fn salvage(bytes: &'a [u8]) -> Option<Self> {
+        let bytes = without_leading_line_ends(bytes).ok()?;
+        let (text_end, headers_start) = line_end(bytes, 0).ok()?;
+        let line = bytes.get(..text_end)?;
+        if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/")) {
+            return None;
+        }
+        let method_len = line.iter().position(|byte| !is_token(*byte)).unwrap_or(line.len());
+        let (method, uri) = line.split_at_checked(method_len)?;
+        let start_line = StartLine::Request { method: Method::parse(method), uri, version: b"" };
+        let (index, body_start) = Index::scan(bytes, headers_start).ok()?;
+        Some(Self {
+            bytes: bytes.get(..body_start)?,
+            start_line,
+            headers_start: u16::try_from(headers_start).ok()?,
+            body_start: u16::try_from(body_start).ok()?,
+            index,
+        })
+    }
+
+    fn with_headers(
+        bytes: &'a [u8],
+        start_line: StartLine<'a>,
+        headers_start: usize,
+    ) -> Result<Self, ParseError> {
+        let (index, body_start) = Index::scan(bytes, headers_start)?;
+        let mut message = Self {
+            bytes,
+            start_line,
+            headers_start: u16::try_from(headers_start).map_err(|_| ParseError::TooLong)?,
+            body_start: u16::try_from(body_start).map_err(|_| ParseError::TooLong)?,
+            index,
+        };
+        if let Some(length) = message.content_length()? {
+            let end = body_start.checked_add(length).ok_or(ParseError::BodyTooShort)?;
+            message.bytes = bytes.get(..end).ok_or(ParseError::BodyTooShort)?;
+        }
+        Ok(message)
+    }
+
+    /// The first line.
+    pub fn start_line(&self) -> StartLine<'a> {
+        self.start_line
+    }
+
+    /// Whether this is a request.
+    pub fn is_request(&self) -> bool {
+        matches!(self.start_line, StartLine::Request { .. })
+    }
+
+    /// The method of a request.
+    pub fn method(&self) -> Option<Method<'a>> {
+        match self.start_line {
+            StartLine::Request { method, .. } => Some(method),
+            StartLine::Response { .. } => None,
+        }
+    }
+
+    /// The Request-URI of a request, as it came.
+    pub fn uri(&self) -> Option<&'a [u8]> {
+        match self.start_line {
+            StartLine::Request { uri, .. } => Some(uri),
+            StartLine::Response { .. } => None,
+        }
+    }
+
+    /// The status of a response, 100 to 699.
+    pub fn status(&self) -> Option<u16> {
+        match self.start_line {
+            StartLine::Response { status, .. } => Some(status),
+            StartLine::Request { .. } => None,
+        }
+    }
+
+    /// All headers in their order.
+    pub fn headers(&self) -> Headers<'a> {
+        Headers::new(self.bytes, usize::from(self.headers_start))
+    }
+
+    /// The value of the first header with this name.
+    pub fn header(&self, name: HeaderName<'_>) -> Option<&'a [u8]> {
+        match self.index.entry(name) {
+            Some(entry) if entry.lines == 0 => None,
+            Some(entry) => self.bytes.get(entry.value()),
+            None => self.headers().find(|header| header.name == name).map(|header| header.value),
+        }
+    }
+
+    /// Every comma-separated value of this name, over all its lines.
+    pub fn values<'n>(&self, name: HeaderName<'n>) -> Values<'n>
+    where
+        'a: 'n,
+    {
+        match self.index.entry(name) {
+            Some(Entry { lines: 0, .. }) => Values::none(name),
+            Some(entry) if entry.lines == 1 => {
+                Values::of_line(name, self.bytes.get(entry.value()).unwrap_or_default())
+            }
+            Some(entry) => {
+                Values::of_lines(name, self.headers_from(entry), usize::from(entry.lines))
+            }
+            None => Values::of_lines(name, self.headers(), usize::MAX),
+        }
+    }
+
+    /// How many header lines have this name.
+    pub fn count(&self, name: HeaderName<'_>) -> usize {
+        match self.index.entry(name) {
+            Some(entry) => usize::from(entry.lines),
+            None => self.headers().filter(|header| header.name == name).count(),
+        }
+    }
+
+    /// The body; empty when there is none.
+    pub fn body(&self) -> &'a [u8] {
+        self.bytes.get(usize::from(self.body_start)..).unwrap_or_default()
+    }
+
+    /// The exact bytes of the message, without any that follow it or stand before it.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The headers of this name, with everything that is needed to repeat them.
+    pub(super) fn lines(
+        &self,
+        name: HeaderName<'static>,
+    ) -> impl Iterator<Item = super::Header<'a>> {
+        let (headers, count) = match self.index.entry(name) {
+            Some(entry) => (self.headers_from(entry), usize::from(entry.lines)),
+            None => (self.headers(), usize::MAX),
+        };
+        // `take` first looks whether it is done, so the walk ends at the last such line.
+        headers.filter(move |header| header.name == name).take(count)
+    }
+
+    fn headers_from(&self, entry: Entry) -> Headers<'a> {
+        Headers::new(self.bytes, usize::from(entry.line_start))
+    }
+
+    /// Content-Length, which all its lines must agree on.
+    pub(super) fn content_length(&self) -> Result<Option<usize>, ParseError> {
+        let mut length = None;
+        for header in self.lines(HeaderName::ContentLength) {
+            let value = number(header.value, u64::from(u32::MAX));
+            let value = value.map_err(|_| ParseError::ContentLength)?;
+            if *length.get_or_insert(value) != value {
+                return Err(ParseError::ContentLength);
+            }
+        }
+        length.map(|value| usize::try_from(value).map_err(|_| ParseError::TooLong)).transpose()
+    }
+}
+
+impl fmt::Debug for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("start_line", &self.start_line)
+            .field("len", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> StartLine<'a> {
+    /// The version as it came.
+    pub fn version(&self) -> &'a [u8] {
+        match self {
+            Self::Request { version, .. } | Self::Response { version, .. } => version,
+        }
+    }
+
+    fn parse(line: &'a [u8]) -> Result<Self, ParseError> {
+        let parsed = match line {
+            [b'S' | b's', b'I' | b'i', b'P' | b'p', b'/', ..] => Self::parse_response(line),
+            _ => Self::parse_request(line),
+        };
+        parsed.ok_or(ParseError::StartLine)
+    }
+
+    fn parse_request(line: &'a [u8]) -> Option<Self> {
+        let method_len = line.iter().position(|byte| !is_token(*byte))?;
+        let (method, rest) = line.split_at_checked(method_len)?;
+        let rest = rest.strip_prefix(b" ")?;
+        let (uri, version) = rest.split_at_checked(memchr::memchr(b' ', rest)?)?;
+        let version = version.strip_prefix(b" ")?;
+        let clean = !uri.iter().any(|byte| *byte <= b' ' || *byte == 0x7f);
+        (!method.is_empty() && !uri.is_empty() && clean && is_version(version))
+            .then_some(Self::Request { method: Method::parse(method), uri, version })
+    }
+
+    fn parse_response(line: &'a [u8]) -> Option<Self> {
+        let (version, rest) = line.split_at_checked(memchr::memchr(b' ', line)?)?;
+        let [b' ', a @ b'1'..=b'6', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] = rest else {
+            return None;
+        };
+        let reason = match rest {
+            [] => rest,
+            [b' ', reason @ ..] => reason,
+            _ => return None,
+        };
+        let digit = |byte: &u8| u16::from(byte - b'0');
+        let status = digit(a) * 100 + digit(b) * 10 + digit(c);
+        is_version(version).then_some(Self::Response { version, status, reason })
+    }
+}
+
+impl ParseError {
+    /// What went wrong, in a few words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "nothing but line ends",
+            Self::Truncated => "no end of the header section",
+            Self::StartLine => "malformed start line",
+            Self::HeaderName => "header line without a valid name",
+            Self::ControlByte => "bare CR or NUL in the header section",
+            Self::ContentLength => "malformed or contradictory Content-Length",
+            Self::BodyTooShort => "body shorter than Content-Length",
+            Self::TooLong => "header section too long",
+        }
+    }
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl core::error::Error for ParseError {}
+
+/// Where the headers that everybody asks for stand, found in the one pass over the lines.
+#[derive(Clone, Copy)]
+struct Index {
+    entries: [Entry; INDEXED],
+}
+
+/// The first line of one header name, and how many there are.
+#[derive(Clone, Copy)]
+struct Entry {
+    line_start: u16,
+    value_start: u16,
+    value_end: u16,
+    lines: u16,
+}
+
+impl Entry {
+    fn value(self) -> core::ops::Range<usize> {
+        usize::from(self.value_start)..usize::from(self.value_end)
+    }
+}
+
+impl Index {
+    /// Walks all header lines; gives the index and where the body begins.
+    fn scan(bytes: &[u8], headers_start: usize) -> Result<(Self, usize), ParseError> {
+        let empty = Entry { line_start: 0, value_start: 0, value_end: 0, lines: 0 };
+        let mut index = Self { entries: [empty; INDEXED] };
+        let mut at = headers_start;
+        while let Some(span) = Span::scan(bytes, at)? {
+            at = span.end;
+            let Ok(end) = u16::try_from(at) else { return Err(ParseError::TooLong) };
+            let slot = slot(span.name(bytes));
+            if let Some(entry) = slot.and_then(|slot| index.entries.get_mut(slot)) {
+                if entry.lines == 0 {
+                    // All of these are at most `end`, so the casts lose nothing.
+                    entry.line_start = (span.start as u16).min(end);
+                    entry.value_start = (span.value_start as u16).min(end);
+                    entry.value_end = (span.value_end as u16).min(end);
+                }
+                entry.lines += 1;
+            }
+        }
+        let end_len = if bytes.get(at) == Some(&b'\n') { 1 } else { 2 };
+        Ok((index, at + end_len))
+    }
+
+    fn entry(&self, name: HeaderName<'_>) -> Option<Entry> {
+        self.entries.get(slot(name)?).copied()
+    }
+}
+
+fn slot(name: HeaderName<'_>) -> Option<usize> {
+    Some(match name {
+        HeaderName::Via => 0,
+        HeaderName::From => 1,
+        HeaderName::To => 2,
+        HeaderName::CallId => 3,
+        HeaderName::CSeq => 4,
+        HeaderName::MaxForwards => 5,
+        HeaderName::Contact => 6,
+        HeaderName::ContentLength => 7,
+        HeaderName::ContentType => 8,
+        HeaderName::RecordRoute => 9,
+        HeaderName::Route => 10,
+        HeaderName::Expires => 11,
+        HeaderName::Require => 12,
+        HeaderName::Supported => 13,
+        _ => return None,
+    })
+}
+
+const INDEXED: usize = 14;
+
+fn without_leading_line_ends(mut bytes: &[u8]) -> Result<&[u8], ParseError> {
+    while let [b'\r', b'\n', rest @ ..] | [b'\n', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    if bytes.is_empty() { Err(ParseError::Empty) } else { Ok(bytes) }
+}
+
+/// `SIP-Version`: any number, so that another version can be answered 505.
+fn is_version(version: &[u8]) -> bool {
+    let [b'S' | b's', b'I' | b'i', b'P' | b'p', b'/', numbers @ ..] = version else {
+        return false;
+    };
+    let Some(dot) = memchr::memchr(b'.', numbers) else { return false };
+    let digits = |part: Option<&[u8]>| {
+        part.is_some_and(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit))
+    };
+    digits(numbers.get(..dot)) && digits(numbers.get(dot + 1..))
+}

@@ -1,0 +1,86 @@
+//! Parameters: `;name=value`, in headers and in URIs.
+
+use nom::Parser;
+use nom::branch::alt;
+use nom::combinator::opt;
+use nom::sequence::preceded;
+
+use super::grammar::{Parsed, ValueError, lws, plain_value, quoted_string, separator, token};
+
+/// The parameters of a value, in their order: names as they came, and values where there are any.
+///
+/// A quoted value keeps its quotes; [`unquoted`](super::unquoted) resolves them.
+#[derive(Clone, Debug)]
+pub struct Params<'a> {
+    rest: &'a [u8],
+    form: Form,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    /// After a header value: white space around the delimiters, quoted strings.
+    Header,
+    /// Inside a URI: neither.
+    Uri,
+}
+
+impl<'a> Params<'a> {
+    /// The value of the first parameter with this name, in any case; empty for one without value.
+    pub fn value_of(mut self, name: &[u8]) -> Option<&'a [u8]> {
+        self.find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.unwrap_or_default())
+    }
+
+    /// Parameters of a header; all of `bytes` must be `*(SEMI generic-param)`.
+    pub(super) fn validated(bytes: &'a [u8]) -> Result<&'a [u8], ValueError> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = match lws(rest)? {
+                ([], ()) => break,
+                _ => header_param(rest)?.0,
+            };
+        }
+        Ok(bytes)
+    }
+
+    /// Over bytes that [`Params::validated`] accepted.
+    pub(super) fn of_header(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, form: Form::Header }
+    }
+
+    /// Over the part of a URI from its first semicolon on.
+    pub(super) fn of_uri(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, form: Form::Uri }
+    }
+}
+
+impl<'a> Iterator for Params<'a> {
+    type Item = (&'a [u8], Option<&'a [u8]>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (rest, param) = match self.form {
+            Form::Header => header_param(self.rest).ok()?,
+            Form::Uri => uri_param(self.rest)?,
+        };
+        self.rest = rest;
+        Some(param)
+    }
+}
+
+type Param<'a> = (&'a [u8], Option<&'a [u8]>);
+
+fn header_param(input: &[u8]) -> Parsed<'_, Param<'_>> {
+    let value = preceded(separator('='), alt((quoted_string, plain_value)));
+    preceded(separator(';'), (token, opt(value))).parse(input)
+}
+
+fn uri_param(input: &[u8]) -> Option<(&[u8], Param<'_>)> {
+    let body = input.strip_prefix(b";")?;
+    let end = memchr::memchr(b';', body).unwrap_or(body.len());
+    let (param, rest) = body.split_at_checked(end)?;
+    let param = match memchr::memchr(b'=', param) {
+        Some(at) => (param.get(..at)?, param.get(at + 1..)),
+        None => (param, None),
+    };
+    Some((rest, param))
+}

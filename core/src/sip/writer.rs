@@ -1,0 +1,367 @@
+//! Composing messages in a caller's buffer.
+
+use core::fmt;
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use super::grammar::is_token;
+use super::header::Header;
+use super::message::StartLine;
+use super::name::{HeaderName, Method};
+
+/// Writes one message, piece by piece, into a caller's buffer.
+///
+/// Errors stick: after the first one all calls do nothing, and the finishing call reports it, so
+/// that a composition needs one check at its end.
+///
+/// ```
+/// use sansip::sip::{HeaderName, Method, Writer};
+///
+/// let mut buffer = [0; 200];
+/// let len = Writer::new(&mut buffer)
+///     .request(Method::Options, b"sip:600@192.0.2.1")
+///     .open(HeaderName::CSeq)
+///     .number(7)
+///     .text(b" OPTIONS")
+///     .close()
+///     .finish()?;
+/// let message = b"OPTIONS sip:600@192.0.2.1 SIP/2.0\r\nCSeq: 7 OPTIONS\r\nContent-Length: 0\r\n\r\n";
+/// assert_eq!(&buffer[..len], message);
+/// # Ok::<(), sansip::sip::WriteError>(())
+/// ```
+#[derive(Debug)]
+pub struct Writer<'b> {
+    buffer: &'b mut [u8],
+    len: usize,
+    error: Option<WriteError>,
+}
+
+/// Why a message could not be composed. All of these are ours or the application's fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WriteError {
+    /// The buffer is too small.
+    NoRoom,
+    /// CR, LF or NUL in a value, or bytes in a name, method or URI that may not stand there.
+    Injection,
+    /// The body's own writer failed.
+    Body,
+}
+
+impl<'b> Writer<'b> {
+    /// An empty message in `buffer`.
+    pub fn new(buffer: &'b mut [u8]) -> Self {
+        Self { buffer, len: 0, error: None }
+    }
+
+    /// A request line; `uri` may have neither white space nor control bytes.
+    pub fn request(&mut self, method: Method<'_>, uri: &[u8]) -> &mut Self {
+        self.start_line(&StartLine::Request { method, uri, version: VERSION })
+    }
+
+    /// A status line; `status` 100 to 699.
+    pub fn response(&mut self, status: u16, reason: &[u8]) -> &mut Self {
+        self.start_line(&StartLine::Response { version: VERSION, status, reason })
+    }
+
+    /// Any start line, such as one that was read.
+    pub fn start_line(&mut self, line: &StartLine<'_>) -> &mut Self {
+        match *line {
+            StartLine::Request { method, uri, version } => {
+                let method = method.as_bytes();
+                let visible = |part: &[u8]| {
+                    !part.is_empty() && part.iter().all(|byte| *byte > b' ' && *byte != 0x7f)
+                };
+                self.require(is_name(method) && visible(uri) && visible(version));
+                self.push(method).push(b" ").push(uri).push(b" ").push(version).push(CRLF)
+            }
+            StartLine::Response { version, status, reason } => {
+                self.require((100..=699).contains(&status));
+                self.text(version).push(b" ").number(u64::from(status)).push(b" ");
+                self.text(reason).push(CRLF)
+            }
+        }
+    }
+
+    /// One whole header.
+    pub fn header(&mut self, name: HeaderName<'_>, value: &[u8]) -> &mut Self {
+        self.open(name).text(value).close()
+    }
+
+    /// One whole header with a number as its value.
+    pub fn header_number(&mut self, name: HeaderName<'_>, value: u64) -> &mut Self {
+        self.open(name).number(value).close()
+    }
+
+    /// Begins a header: its name and the colon. Pieces of the value follow, then
+    /// [`close`](Self::close).
+    pub fn open(&mut self, name: HeaderName<'_>) -> &mut Self {
+        if let HeaderName::Other(name) = name {
+            self.require(is_name(name));
+        }
+        self.push(name.canonical()).push(b": ")
+    }
+
+    /// A piece of a value.
+    pub fn text(&mut self, text: &[u8]) -> &mut Self {
+        self.require(memchr::memchr3(b'\r', b'\n', 0, text).is_none());
+        self.push(text)
+    }
+
+    /// A piece of a value that was read from a message: each fold in it becomes one space.
+    pub fn unfolded(&mut self, value: &[u8]) -> &mut Self {
+        let mut rest = value;
+        while let Some(at) = memchr::memchr2(b'\r', b'\n', rest) {
+            let (before, fold) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+            let after = match fold {
+                [b'\r', b'\n', after @ ..] | [b'\n', after @ ..] => after,
+                _ => &[],
+            };
+            self.require(matches!(after, [b' ' | b'\t', ..]));
+            self.text(before).push(b" ");
+            rest = after;
+            while let [b' ' | b'\t', after @ ..] = rest {
+                rest = after;
+            }
+        }
+        self.text(rest)
+    }
+
+    /// A number in decimal.
+    pub fn number(&mut self, value: u64) -> &mut Self {
+        let mut digits = [0; 20];
+        let mut left = value;
+        let mut used = 0;
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (left % 10) as u8;
+            left /= 10;
+            used += 1;
+            if left == 0 {
+                break;
+            }
+        }
+        let from = digits.len() - used;
+        self.push(digits.get(from..).unwrap_or_default())
+    }
+
+    /// A number in lower-case hexadecimal with exactly `digits` digits, the upper ones cut off.
+    pub fn hex(&mut self, value: u64, digits: usize) -> &mut Self {
+        for place in (0..digits).rev() {
+            let digit = value.checked_shr(4 * place as u32).unwrap_or(0) & 0xf;
+            self.push_hex_digit(digit as u8);
+        }
+        self
+    }
+
+    /// `host:port`, IPv6 in brackets.
+    pub fn address(&mut self, address: SocketAddr) -> &mut Self {
+        self.host(address.ip()).push(b":").number(u64::from(address.port()))
+    }
+
+    /// An address as a host: IPv6 in brackets.
+    pub fn host(&mut self, host: IpAddr) -> &mut Self {
+        match host {
+            IpAddr::V4(_) => self.ip(host),
+            IpAddr::V6(_) => self.push(b"[").ip(host).push(b"]"),
+        }
+    }
+
+    /// An address without brackets, as SDP and `received` have it.
+    pub fn ip(&mut self, address: IpAddr) -> &mut Self {
+        match address {
+            IpAddr::V4(address) => {
+                for (place, octet) in address.octets().into_iter().enumerate() {
+                    if place > 0 {
+                        self.push(b".");
+                    }
+                    self.number(u64::from(octet));
+                }
+                self
+            }
+            IpAddr::V6(address) => self.ipv6(address),
+        }
+    }
+
+    /// A quoted string: quotes around `text`, backslashes before `"` and `\` in it.
+    pub fn quoted(&mut self, text: &[u8]) -> &mut Self {
+        self.push(b"\"");
+        let mut rest = text;
+        while let Some(at) = memchr::memchr2(b'"', b'\\', rest) {
+            let (before, after) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+            let (special, after) = after.split_at_checked(1).unwrap_or((after, &[]));
+            self.text(before).push(b"\\").push(special);
+            rest = after;
+        }
+        self.text(rest).push(b"\"")
+    }
+
+    /// Ends the header that [`open`](Self::open) began.
+    pub fn close(&mut self) -> &mut Self {
+        self.push(CRLF)
+    }
+
+    /// A header that was read, byte for byte, folds and line end included.
+    pub fn raw_header(&mut self, header: &Header<'_>) -> &mut Self {
+        self.push(header.raw())
+    }
+
+    /// A whole header line without its line end, `Name: value`, such as an application gives it.
+    pub fn raw_line(&mut self, line: &[u8]) -> &mut Self {
+        let name_len = line.iter().position(|byte| !is_token(*byte)).unwrap_or(0);
+        let mut rest = line.get(name_len..).unwrap_or_default();
+        while let [b' ' | b'\t', after @ ..] = rest {
+            rest = after;
+        }
+        self.require(name_len > 0 && rest.first() == Some(&b':'));
+        self.text(line).push(CRLF)
+    }
+
+    /// Ends a message without a body. Gives its length.
+    pub fn finish(&mut self) -> Result<usize, WriteError> {
+        self.header_number(HeaderName::ContentLength, 0).push(CRLF).outcome()
+    }
+
+    /// Ends a message with a body: `write` fills the room it is given and says how much it used.
+    /// Content-Length is put in afterwards. Gives the length of the whole message.
+    pub fn finish_with<E>(
+        &mut self,
+        content_type: &[u8],
+        write: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+    ) -> Result<usize, WriteError> {
+        self.header(HeaderName::ContentType, content_type);
+        self.open(HeaderName::ContentLength);
+        let length_at = self.len;
+        // Room for the longest length; the body moves up to the digits that it turns out to need.
+        self.push(LENGTH_ROOM).push(CRLF).push(CRLF);
+        self.outcome()?;
+        let body_at = self.len;
+        let room = self.buffer.get_mut(body_at..).unwrap_or_default();
+        let room_len = room.len();
+        let body_len = match write(room) {
+            Ok(len) if len <= room_len => len,
+            _ => return self.fail(WriteError::Body).outcome(),
+        };
+        self.len = length_at;
+        self.number(body_len as u64);
+        if self.len - length_at > LENGTH_ROOM.len() {
+            return self.fail(WriteError::NoRoom).outcome();
+        }
+        self.push(CRLF).push(CRLF);
+        self.buffer.copy_within(body_at..body_at + body_len, self.len);
+        self.len += body_len;
+        self.outcome()
+    }
+
+    /// Ends a message with these bytes as its body. Gives the length of the whole message.
+    pub fn finish_with_body(
+        &mut self,
+        content_type: &[u8],
+        body: &[u8],
+    ) -> Result<usize, WriteError> {
+        self.header(HeaderName::ContentType, content_type);
+        self.header_number(HeaderName::ContentLength, body.len() as u64);
+        self.finish_raw(body)
+    }
+
+    /// Ends a message that repeats one that was read: the empty line and the body, without a
+    /// Content-Length of our own.
+    pub fn finish_raw(&mut self, body: &[u8]) -> Result<usize, WriteError> {
+        self.push(CRLF).push(body).outcome()
+    }
+
+    /// The bytes written so far; nothing after an error.
+    pub fn written(&self) -> &[u8] {
+        let len = if self.error.is_some() { 0 } else { self.len };
+        self.buffer.get(..len).unwrap_or_default()
+    }
+
+    /// The length so far, or the first error.
+    pub fn outcome(&self) -> Result<usize, WriteError> {
+        self.error.map_or(Ok(self.len), Err)
+    }
+
+    /// Bytes that are known to be safe.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> &mut Self {
+        if self.error.is_some() {
+            return self;
+        }
+        let end = self.len + bytes.len();
+        match self.buffer.get_mut(self.len..end) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.len = end;
+                self
+            }
+            None => self.fail(WriteError::NoRoom),
+        }
+    }
+
+    fn ipv6(&mut self, address: Ipv6Addr) -> &mut Self {
+        let groups = address.segments();
+        let gap = longest_zeros(&groups);
+        if gap.len() < 2 {
+            return self.groups(&groups);
+        }
+        self.groups(groups.get(..gap.start).unwrap_or_default()).push(b"::");
+        self.groups(groups.get(gap.end..).unwrap_or_default())
+    }
+
+    fn groups(&mut self, groups: &[u16]) -> &mut Self {
+        for (place, group) in groups.iter().enumerate() {
+            if place > 0 {
+                self.push(b":");
+            }
+            let digits = (16 - group.leading_zeros()).div_ceil(4).max(1);
+            self.hex(u64::from(*group), digits as usize);
+        }
+        self
+    }
+
+    fn push_hex_digit(&mut self, digit: u8) {
+        let letter = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
+        self.push(&[letter]);
+    }
+
+    fn require(&mut self, safe: bool) {
+        if !safe {
+            self.fail(WriteError::Injection);
+        }
+    }
+
+    fn fail(&mut self, error: WriteError) -> &mut Self {
+        self.error.get_or_insert(error);
+        self
+    }
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoRoom => "buffer too small",
+            Self::Injection => "forbidden byte in a value",
+            Self::Body => "the body could not be written",
+        })
+    }
+}
+
+impl core::error::Error for WriteError {}
+
+/// The longest run of zero groups, the first of several (RFC 5952 s4.2.3).
+fn longest_zeros(groups: &[u16; 8]) -> core::ops::Range<usize> {
+    let mut longest = 0..0;
+    let mut start = 0;
+    for (at, group) in groups.iter().enumerate() {
+        if *group != 0 {
+            start = at + 1;
+        } else if at + 1 - start > longest.len() {
+            longest = start..at + 1;
+        }
+    }
+    longest
+}
+
+fn is_name(name: &[u8]) -> bool {
+    !name.is_empty() && name.iter().all(|byte| is_token(*byte))
+}
+
+const VERSION: &[u8] = b"SIP/2.0";
+const CRLF: &[u8] = b"\r\n";
+const LENGTH_ROOM: &[u8] = b"00000";
