@@ -11,6 +11,7 @@ extern crate alloc;
 extern crate std;
 
 mod bytes;
+pub mod digest;
 pub mod limits;
 pub mod random;
 pub mod rtp;
