@@ -29,7 +29,9 @@ fn judge(bytes: &[u8]) -> Result<(), (&'static str, String)> {
         };
         (layer, error.to_string())
     })?;
-    Ok(())
+    message
+        .check_headers()
+        .map_err(|(header, error)| ("header", format!("{}: {error}", header.name)))
 }
 
 fn vectors() -> Vec<Vector> {

@@ -209,7 +209,7 @@ fn request_uri<'a>(start: StartLine<'a>, cseq: CSeq<'_>) -> Result<Option<Uri<'a
 
 /// Opaque to us, so more than the grammar's `word` is let through, but nothing that could split
 /// or end a header.
-fn is_call_id(value: &[u8]) -> bool {
+pub(super) fn is_call_id(value: &[u8]) -> bool {
     !value.is_empty() && value.iter().all(|byte| *byte > b' ' && !matches!(byte, b',' | 0x7f))
 }
 

@@ -21,6 +21,9 @@
 //! of its own ([`Host::address`]); escapes and quoted pairs are decoded lazily.
 
 mod address;
+mod auth;
+mod check;
+mod framer;
 mod grammar;
 mod head;
 mod header;
@@ -36,6 +39,8 @@ mod via;
 mod writer;
 
 pub use address::{Contact, NameAddr};
+pub use auth::{AuthParams, Challenge, Credentials};
+pub use framer::{Frame, FrameError, Framer};
 pub use grammar::{Unquoted, ValueError, unquoted};
 pub use head::{Field, Head, HeadError};
 pub use header::{Header, Headers, Values};
@@ -46,6 +51,8 @@ pub use params::Params;
 pub use response::ResponseOptions;
 pub use status::reason;
 pub use uri::{Scheme, Unescaped, Uri, unescaped};
-pub use values::CSeq;
+pub use values::{
+    CSeq, ContentType, Event, RAck, Reason, Refresher, Replaces, SessionExpires, SubscriptionState,
+};
 pub use via::{TransportName, Via};
 pub use writer::{WriteError, Writer};

@@ -102,6 +102,14 @@ impl<'a> Uri<'a> {
         self.headers
     }
 
+    /// The value of the header of this name in [`Uri::headers`], in any case, escaped; a Refer-To
+    /// carries its Replaces so (RFC 3891 s4).
+    pub fn header(&self, name: &[u8]) -> Option<&'a [u8]> {
+        let fields = self.headers?.split(|byte| *byte == b'&');
+        let mut pairs = fields.map(split_field);
+        pairs.find(|(known, _)| same_text(known, name)).map(|(_, value)| value)
+    }
+
     /// The `transport` parameter.
     pub fn transport(&self) -> Option<TransportName<'a>> {
         self.param(b"transport").map(TransportName::parse)
@@ -335,12 +343,16 @@ fn headers_match(ours: Option<&[u8]>, theirs: Option<&[u8]>) -> bool {
 
 /// Names compare without case, values with it.
 fn same_header(ours: &[u8], theirs: &[u8]) -> bool {
-    fn split(field: &[u8]) -> (&[u8], &[u8]) {
-        let at = memchr::memchr(b'=', field).unwrap_or(field.len());
-        field.split_at_checked(at).unwrap_or((field, &[]))
-    }
-    let ((our_name, our_value), (their_name, their_value)) = (split(ours), split(theirs));
+    let ((our_name, our_value), (their_name, their_value)) =
+        (split_field(ours), split_field(theirs));
     same_text(our_name, their_name) && unescaped(our_value).eq(unescaped(their_value))
+}
+
+fn split_field(field: &[u8]) -> (&[u8], &[u8]) {
+    match memchr::memchr(b'=', field) {
+        Some(at) => (field.get(..at).unwrap_or_default(), field.get(at + 1..).unwrap_or_default()),
+        None => (field, &[]),
+    }
 }
 
 /// Visual separators of a telephone number (RFC 3966 s3).

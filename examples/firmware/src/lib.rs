@@ -1,0 +1,20 @@
+//! What stands below the firmware programs: one board each feature, two network drivers, a clock.
+//!
+//! - [`nic`] holds the Ethernet drivers. They reach their registers through [`nic::Bus`], so they
+//!   hold no `unsafe` and are tested on the host against models of the chips.
+//! - [`elapsed`] turns a wrapping counter into microseconds.
+//! - [`settings`] reads `name=value` words: server, user, password.
+//! - `board` (bare-metal targets only) is the one module with `unsafe`: registers, interrupts,
+//!   executor, semihosting. Porting to another board means one more file there.
+#![cfg_attr(not(test), no_std)]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
+#![deny(unsafe_code)]
+
+#[cfg(target_os = "none")]
+pub mod board;
+pub mod elapsed;
+pub mod nic;
+pub mod settings;
