@@ -62,11 +62,11 @@ pub fn accept_answer(
     let mut pairs = ours.media().zip(theirs.media());
     // Of the streams that we refused a peer can accept nothing, whatever it writes.
     let (ours, theirs) =
-        pairs.find(|(ours, _)| ours.port() != 0).ok_or(AnswerError::NotAcceptable)?;
+        pairs.find(|(ours, _)| ours.port() != Some(0)).ok_or(AnswerError::NotAcceptable)?;
     if ours.kind() != theirs.kind() {
         return Err(AnswerError::Mismatch);
     }
-    if theirs.port() == 0 {
+    if theirs.port() == Some(0) {
         return Err(AnswerError::Refused);
     }
     agree(&theirs, Some(&ours), local).ok_or(AnswerError::NotAcceptable)
@@ -75,11 +75,11 @@ pub fn accept_answer(
 /// What we and the peer can do together over one stream. `ours` is our offered stream where the
 /// peer's is an answer; otherwise the peer's numbers become ours.
 fn agree(peer: &Media<'_>, ours: Option<&Media<'_>>, local: &LocalMedia) -> Option<MediaPlan> {
-    let ours_is_it = peer.kind() == b"audio" && peer.protocol() == b"RTP/AVP";
-    if !ours_is_it || peer.port() == 0 || peer.port_count() != 1 {
+    if peer.kind() != b"audio" || peer.protocol() != b"RTP/AVP" || peer.port_count() != 1 {
         return None;
     }
-    let remote = Remote::of(peer, local.address)?;
+    let port = peer.port().filter(|&port| port != 0)?;
+    let remote = Remote::of(peer, port, local.address)?;
     let receive_type = |format: Format, number: u8| match ours {
         None => Some(number),
         Some(ours) => {

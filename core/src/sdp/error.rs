@@ -19,7 +19,7 @@ pub enum SdpError {
     Connection,
     /// An `m=` line without its four parts.
     Media,
-    /// A port or port count that is no number in range.
+    /// A port that is no number, or a port count that is none from 1 to 65535.
     Port,
     /// An RTP payload type that is no number from 0 to 127.
     Format,
@@ -36,7 +36,7 @@ impl fmt::Display for SdpError {
             Self::SessionName => "missing or second s= line",
             Self::Connection => "malformed c= line",
             Self::Media => "malformed m= line",
-            Self::Port => "port out of range in m= line",
+            Self::Port => "malformed port in m= line",
             Self::Format => "payload type out of range in m= line",
         })
     }

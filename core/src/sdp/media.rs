@@ -1,7 +1,7 @@
 use core::net::IpAddr;
 
 use super::line::{Attributes, Lines};
-use super::session::{Connection, words};
+use super::session::{Connection, is_digits, words};
 use super::{Direction, SdpError};
 use crate::bytes;
 
@@ -20,8 +20,10 @@ impl<'a> Media<'a> {
         self.line.kind
     }
 
-    /// The port; 0 means that the stream is refused or removed (RFC 3264 s6, s8.2).
-    pub const fn port(&self) -> u16 {
+    /// The port; 0 means that the stream is refused or removed (RFC 3264 s6, s8.2). `None` for a
+    /// number beyond 65535: the grammar allows it and RFC 6871 s3.3.1 prints one, but the stream
+    /// cannot be used.
+    pub const fn port(&self) -> Option<u16> {
         self.line.port
     }
 
@@ -212,7 +214,7 @@ impl<'a> Iterator for MediaIter<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct MediaLine<'a> {
     kind: &'a [u8],
-    port: u16,
+    port: Option<u16>,
     port_count: u16,
     protocol: &'a [u8],
     formats: &'a [u8],
@@ -227,7 +229,8 @@ impl<'a> MediaLine<'a> {
             Some(slash) => (ports.get(..slash), ports.get(slash + 1..)),
             None => (Some(ports), Some(b"1".as_slice())),
         };
-        let port = port.and_then(bytes::number_u16).ok_or(SdpError::Port)?;
+        let port = port.filter(|port| is_digits(port)).ok_or(SdpError::Port)?;
+        let port = bytes::number_u16(port);
         let count = count.and_then(bytes::number_u16).filter(|&count| count != 0);
         let port_count = count.ok_or(SdpError::Port)?;
         let line = Self { kind, port, port_count, protocol, formats };

@@ -80,7 +80,7 @@ impl Shape {
         for (index, media) in (0..).zip(session.media()) {
             *shape.kinds.get_mut(usize::from(index))? = Kind::of(&media);
             shape.count = index + 1;
-            if media.port() != 0 {
+            if media.port() != Some(0) {
                 active.get_or_insert(index);
             }
         }

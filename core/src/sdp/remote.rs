@@ -13,12 +13,12 @@ pub(super) struct Remote {
 impl Remote {
     /// Reads the peer's address; `None` where nothing can be sent there from `local`: no `c=`, a
     /// host name, another address family, multicast, broadcast.
-    pub(super) fn of(media: &Media<'_>, local: SocketAddr) -> Option<Self> {
+    pub(super) fn of(media: &Media<'_>, port: u16, local: SocketAddr) -> Option<Self> {
         let address = media.connection()?.ip()?;
         // The old form of hold (RFC 3264 s8.4): neither RTP nor RTCP is sent.
         if address.is_unspecified() {
             return Some(Self {
-                rtp: SocketAddr::new(address, media.port()),
+                rtp: SocketAddr::new(address, port),
                 rtcp: SocketAddr::new(address, 0),
             });
         }
@@ -30,14 +30,14 @@ impl Remote {
         let rtcp = match (media.attribute(b"rtcp"), media.rtcp()) {
             (None, _) => {
                 // RFC 3550 s11: the next port, where there is one.
-                SocketAddr::new(address, media.port().checked_add(1).unwrap_or(0))
+                SocketAddr::new(address, port.checked_add(1).unwrap_or(0))
             }
             (_, Some(rtcp)) if reachable(rtcp.address.unwrap_or(address)) => {
                 SocketAddr::new(rtcp.address.unwrap_or(address), rtcp.port)
             }
             _ => SocketAddr::new(address, 0),
         };
-        Some(Self { rtp: SocketAddr::new(address, media.port()), rtcp })
+        Some(Self { rtp: SocketAddr::new(address, port), rtcp })
     }
 
     /// Whether the peer receives at all, by its address.

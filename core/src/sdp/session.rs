@@ -12,7 +12,7 @@ use crate::bytes;
 /// Parsing copies nothing and keeps everything: unknown lines, odd order and line ends are all
 /// found again in [`Session::lines`]. What it promises: there are `v=0`, one `o=` and one `s=`
 /// before the first `m=`, every line has the form `x=value`, no NUL and no bare CR stands
-/// anywhere, and the numbers of every `o=` and `m=` line are in their ranges. Attributes are read
+/// anywhere, and the numbers of every `o=` and `m=` line are numbers, payload types from 0 to 127. Attributes are read
 /// when asked for: a malformed one makes that attribute unusable, not the call.
 ///
 /// CRLF and a bare LF both end a line; the last line may lack its end, and empty lines are
@@ -240,6 +240,7 @@ pub(super) fn words(value: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     value.split(|&byte| byte == b' ').filter(|word| !word.is_empty())
 }
 
-fn is_digits(word: &[u8]) -> bool {
-    word.iter().all(u8::is_ascii_digit)
+/// Whether a word is a number of any size.
+pub(super) fn is_digits(word: &[u8]) -> bool {
+    !word.is_empty() && word.iter().all(u8::is_ascii_digit)
 }
