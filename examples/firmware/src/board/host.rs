@@ -15,13 +15,21 @@ pub fn exit(success: bool) -> ! {
     }
 }
 
-/// Writes one line from parts: `print(&["up after ", Decimal::new(3).text(), " ms"])`.
+/// Writes one line from parts, cut off after 159 bytes:
+/// `print(&["up after ", Decimal::new(3).text(), " ms"])`.
 pub fn print(parts: &[&str]) {
+    // One write a line, so that nothing else on the host's terminal gets between.
+    let mut line = [0; 160];
+    let mut length = 0;
+    for byte in parts.iter().flat_map(|part| part.bytes()).take(line.len() - 1).chain([b'\n']) {
+        if let Some(place) = line.get_mut(length) {
+            *place = byte;
+            length += 1;
+        }
+    }
     // A console that is gone is no reason to stop a phone.
     if let Ok(mut console) = hio::hstdout() {
-        for part in parts.iter().chain(&["\n"]) {
-            let _ = console.write_all(part.as_bytes());
-        }
+        let _ = console.write_all(line.get(..length).unwrap_or_default());
     }
 }
 
