@@ -13,6 +13,7 @@ extern crate std;
 mod bytes;
 pub mod digest;
 pub mod limits;
+pub mod media;
 pub mod random;
 pub mod rtp;
 pub mod sdp;

@@ -14,10 +14,57 @@ pub const MEDIA_MAX: usize = 8;
 pub const DIGITS_OUT_MAX: usize = 32;
 /// DTMF digits received and not yet taken by the application, a media session.
 pub const DIGITS_IN_MAX: usize = 32;
-/// Longest frame that a session ticks, samples: 60 ms at 16 kHz.
-pub const FRAME_MAX: usize = 960;
-/// Longest RTP packet that a session builds: 12 header bytes and one frame of 16-bit samples.
-pub const RTP_PACKET_MAX: usize = 12 + FRAME_MAX * 2;
+/// Longest frame that a session ticks, samples: 60 ms at 8 kHz, the longest packet we offer.
+pub const FRAME_MAX: usize = 480;
+/// Longest RTP packet that a session builds, bytes: 12 of header and one byte a sample.
+pub const RTP_PACKET_MAX: usize = 12 + FRAME_MAX;
+/// Ring of the jitter buffer, bytes, a power of two: one encoded byte a timestamp unit, so 256 ms
+/// at 8 kHz. It bounds how far packets may run ahead of what is played.
+pub const JITTER_RING: usize = 2048;
+/// Samples already played that the jitter buffer's ring keeps, to repeat them over a loss: 20 ms,
+/// at least one pitch period of any voice.
+pub const JITTER_HISTORY: usize = 160;
+/// Depth of the jitter buffer at the start, samples: 40 ms, two packets of the usual length.
+pub const JITTER_DEPTH_START: u32 = 320;
+/// Least depth of the jitter buffer, samples: 20 ms, because a packet may arrive right after a
+/// tick and then waits for the next.
+pub const JITTER_DEPTH_MIN: u32 = 160;
+/// Greatest depth of the jitter buffer, samples: 160 ms; a longer delay spoils conversation
+/// (ITU-T G.114), and the ring must hold a packet of 60 ms on top.
+pub const JITTER_DEPTH_MAX: u32 = 1280;
+/// Shortest DTMF digit that we send, milliseconds (40 is the least a receiver must recognise,
+/// RFC 4733 s3.2; slow equipment wants more).
+pub const DIGIT_MIN_MS: u64 = 100;
+/// Duration of a DTMF digit unless the caller sets one, milliseconds.
+pub const DIGIT_DURATION_MS: u64 = 160;
+/// Longest DTMF digit that we send, milliseconds; a key held for a minute was forgotten.
+pub const DIGIT_MAX_MS: u64 = 60_000;
+/// Least pause between two DTMF digits that we send, milliseconds. Regulators ask for up to 70
+/// (ITU-T Q.24 table A-1); the repeated end packets take 40 of it, and the rest is audio that
+/// separates the digits for gateways that look at packets only.
+pub const DIGIT_PAUSE_MS: u64 = 100;
+/// A received digit without an end closes after this silence, milliseconds: three intervals of
+/// the 50 ms that RFC 4733 s2.5.1.2 recommends, the most by which s2.5.2.2 lets a tone be extended.
+pub const DIGIT_TIMEOUT_MS: u64 = 150;
+/// Reports that one telephone-event packet may pack (RFC 4733 s2.5.1.5); more are ignored, so that
+/// a packet costs bounded work.
+pub const DIGIT_REPORTS_MAX: usize = 8;
+/// A gap between two ticks from which the media clock follows the wall clock, milliseconds: the
+/// device slept. Shorter gaps are scheduling, which the audio clock outlives.
+pub const TICK_GAP_MS: u64 = 200;
+/// Silence of the peer's media after which the session says so, milliseconds.
+pub const MEDIA_SILENCE_MS: u64 = 30_000;
+/// The same after an RTCP BYE of the peer, milliseconds: time for packets on their way and for the
+/// SIP BYE, which is what ends a call.
+pub const MEDIA_SILENCE_BYE_MS: u64 = 5_000;
+/// How long after the start or a moved peer the source of RTP may be learnt, milliseconds
+/// (ATTACKS: RTP Bleed). A peer behind a NAT sends at once after its answer.
+pub const LATCH_WINDOW_MS: u64 = 5_000;
+/// How long a source other than the signalled one must be alone and consistent to be learnt,
+/// milliseconds: the true source, where it is reachable, is heard before.
+pub const LATCH_PROBATION_MS: u64 = 500;
+/// Mean interval of RTCP reports, milliseconds (RFC 3550 s6.2); the first comes after half of it.
+pub const RTCP_INTERVAL_MS: u64 = 5_000;
 /// Parameters, or headers, of a URI that a comparison looks at: each is sought in the other URI,
 /// and the work must not grow with the square of what a peer sends (RFC 3261 s19.1.4).
 pub const URI_PARAMS_COMPARED_MAX: usize = 32;
