@@ -10,6 +10,9 @@ pub const CODECS_MAX: usize = 4;
 /// Media descriptions of one SDP that an answer can mirror; the answer needs one for each
 /// (RFC 3264 s6). More are answered with 488.
 pub const MEDIA_MAX: usize = 8;
+/// Formats of one media description that are looked at. Browsers offer about fifteen; without a
+/// bound, thousands of formats times thousands of attributes would cost seconds.
+pub const FORMATS_MAX: usize = 32;
 /// Ring of DTMF digits waiting to be sent by one media session.
 pub const DIGITS_OUT_MAX: usize = 32;
 /// DTMF digits received and not yet taken by the application, a media session.

@@ -1,4 +1,4 @@
-use super::formats::{Format, Formats};
+use super::formats::{Format, Formats, Known};
 use super::media::Media;
 use super::offer::{Origin, PTIME_MAX_MS, PTIME_MIN_MS, write_audio, write_session};
 use super::remote::Remote;
@@ -6,6 +6,7 @@ use super::session::Session;
 use super::{AnswerError, Direction, DtmfPlan, LocalMedia, MediaPlan, WriteError};
 use crate::bytes::Text;
 use crate::limits::MEDIA_MAX;
+use crate::rtp::Codec;
 
 /// Writes the answer to an offer into `buf` (RFC 3264 s6) and says what was agreed. Returns the
 /// number of bytes written.
@@ -15,7 +16,9 @@ use crate::limits::MEDIA_MAX;
 ///
 /// # Errors
 /// [`AnswerError`]; its status answers the request. More streams than [`MEDIA_MAX`] are not
-/// acceptable.
+/// acceptable, and of each stream the first [`FORMATS_MAX`] formats are looked at.
+///
+/// [`FORMATS_MAX`]: crate::limits::FORMATS_MAX
 pub fn answer(
     offer: &[u8],
     local: &LocalMedia,
@@ -80,25 +83,7 @@ fn agree(peer: &Media<'_>, ours: Option<&Media<'_>>, local: &LocalMedia) -> Opti
     }
     let port = peer.port().filter(|&port| port != 0)?;
     let remote = Remote::of(peer, port, local.address)?;
-    let receive_type = |format: Format, number: u8| match ours {
-        None => Some(number),
-        Some(ours) => {
-            ours.payload_types().find(|&own| Format::of(ours, None, own, local) == Some(format))
-        }
-    };
-    let numbered = |format: Format, number: u8| {
-        receive_type(format, number).map(|receive| (format, number, receive))
-    };
-    let mut usable = peer
-        .payload_types()
-        .filter_map(|number| numbered(Format::of(peer, ours, number, local)?, number));
-    let (codec, send_type, receive_type) =
-        usable.clone().find_map(|(format, send, receive)| match format {
-            Format::Codec(codec) => Some((codec, send, receive)),
-            Format::Event(_) => None,
-        })?;
-    let event = Format::Event(codec.clock_rate_hz());
-    let dtmf = usable.find(|&(format, ..)| format == event && local.dtmf);
+    let Common { codec, send_type, receive_type, dtmf } = common(peer, ours, local)?;
     Some(MediaPlan {
         local: local.address,
         remote: remote.rtp,
@@ -106,14 +91,39 @@ fn agree(peer: &Media<'_>, ours: Option<&Media<'_>>, local: &LocalMedia) -> Opti
         codec,
         send_type,
         receive_type,
-        dtmf: dtmf.map(|(_, send_type, receive_type)| DtmfPlan {
-            send_type,
-            receive_type,
-            clock_rate_hz: codec.clock_rate_hz(),
-        }),
+        dtmf,
         ptime_ms: ptime_ms(peer, local),
         direction: direction(peer, ours, local, remote),
     })
+}
+
+/// What both sides have of one stream's formats.
+struct Common {
+    codec: Codec,
+    send_type: u8,
+    receive_type: u8,
+    dtmf: Option<DtmfPlan>,
+}
+
+/// The peer's most preferred codec that we have too, and the telephone-event of its clock rate.
+fn common(peer: &Media<'_>, ours: Option<&Media<'_>>, local: &LocalMedia) -> Option<Common> {
+    let ours = ours.map(|ours| Known::of(ours, None, local));
+    let theirs = Known::of(peer, ours.as_ref(), local);
+    let receive_type = |format, send_type| match &ours {
+        None => Some(send_type),
+        Some(ours) => ours.number(format),
+    };
+    let (codec, send_type, receive) = theirs.usable().find_map(|(number, format)| {
+        let Format::Codec(codec) = format else { return None };
+        Some((codec, number, receive_type(format, number)?))
+    })?;
+    let clock_rate_hz = codec.clock_rate_hz();
+    let event = Format::Event(clock_rate_hz);
+    let dtmf = theirs.number(event).filter(|_| local.dtmf).and_then(|send_type| {
+        let receive_type = receive_type(event, send_type)?;
+        Some(DtmfPlan { send_type, receive_type, clock_rate_hz })
+    });
+    Some(Common { codec, send_type, receive_type: receive, dtmf })
 }
 
 /// The length of the packets that we send: what the peer wishes, within what a frame can hold.

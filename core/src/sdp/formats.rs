@@ -1,9 +1,9 @@
 use heapless::Vec;
 
-use super::media::{Mapping, Media};
+use super::media::{Media, RtpMap};
 use super::{DtmfPlan, LocalMedia, MediaPlan};
 use crate::bytes::Text;
-use crate::limits::CODECS_MAX;
+use crate::limits::{CODECS_MAX, FORMATS_MAX};
 use crate::rtp::Codec;
 
 /// The events that we send and understand: the sixteen DTMF digits (RFC 4733 s3.2).
@@ -106,33 +106,63 @@ pub(super) enum Format {
     Event(u32),
 }
 
-impl Format {
-    /// Reads a payload type of the peer's description. Where an answer does not map a number
-    /// again, it means what it means in our offer `ours`.
-    pub(super) fn of(
-        peer: &Media<'_>,
-        ours: Option<&Media<'_>>,
-        number: u8,
-        local: &LocalMedia,
-    ) -> Option<Self> {
-        let mapping = match (peer.rtpmap(number), ours) {
-            (Mapping::Absent, Some(ours)) => ours.rtpmap(number),
-            (mapping, _) => mapping,
-        };
-        let map = match mapping {
-            Mapping::Is(map) if map.channels == 1 => map,
-            Mapping::Is(_) | Mapping::Malformed => return None,
-            Mapping::Absent => {
-                let fixed = codecs(local).find(|codec| codec.static_payload_type() == number);
-                return fixed.map(Self::Codec);
+/// What each payload type of a described stream means to us, in the order of its `m=` line.
+#[derive(Clone, Debug)]
+pub(super) struct Known(Vec<(u8, Option<Format>), FORMATS_MAX>);
+
+impl Known {
+    /// Reads the formats of a stream in one pass over its lines. Where an answer does not map a
+    /// number again, it means what it means in our offer, `ours`.
+    pub(super) fn of(media: &Media<'_>, ours: Option<&Self>, local: &LocalMedia) -> Self {
+        let numbers = media.payload_types().take(FORMATS_MAX);
+        let mut mapped: Vec<(u8, bool, Option<Format>), FORMATS_MAX> =
+            numbers.map(|number| (number, false, None)).collect();
+        for (number, map) in media.rtpmaps() {
+            // The first line for a number counts, and so does a malformed one.
+            for entry in mapped.iter_mut().filter(|entry| entry.0 == number && !entry.1) {
+                *entry = (number, true, map.and_then(|map| Format::of(&map, local)));
             }
-        };
+        }
+        let known = mapped.into_iter().map(|(number, is_mapped, format)| {
+            let format = match ours {
+                _ if is_mapped => format,
+                Some(ours) => ours.format(number),
+                None => codecs(local)
+                    .find(|codec| codec.static_payload_type() == number)
+                    .map(Format::Codec),
+            };
+            (number, format)
+        });
+        Self(known.collect())
+    }
+
+    /// The formats that mean something to us.
+    pub(super) fn usable(&self) -> impl Iterator<Item = (u8, Format)> {
+        self.0.iter().filter_map(|&(number, format)| Some((number, format?)))
+    }
+
+    /// The payload type of a format.
+    pub(super) fn number(&self, wanted: Format) -> Option<u8> {
+        self.usable().find_map(|(number, format)| (format == wanted).then_some(number))
+    }
+
+    fn format(&self, wanted: u8) -> Option<Format> {
+        self.usable().find_map(|(number, format)| (number == wanted).then_some(format))
+    }
+}
+
+impl Format {
+    fn of(map: &RtpMap<'_>, local: &LocalMedia) -> Option<Self> {
+        if map.channels != 1 {
+            return None;
+        }
         if map.encoding.eq_ignore_ascii_case(b"telephone-event") {
             return Some(Self::Event(map.clock_rate_hz));
         }
-        let named = |codec: &Codec| map.encoding.eq_ignore_ascii_case(codec.name().as_bytes());
-        let mut same_rate =
-            codecs(local).filter(|codec| codec.clock_rate_hz() == map.clock_rate_hz);
-        same_rate.find(named).map(Self::Codec)
+        let same = |codec: &Codec| {
+            map.clock_rate_hz == codec.clock_rate_hz()
+                && map.encoding.eq_ignore_ascii_case(codec.name().as_bytes())
+        };
+        codecs(local).find(same).map(Self::Codec)
     }
 }

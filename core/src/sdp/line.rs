@@ -70,6 +70,18 @@ impl<'a> Attributes<'a> {
     }
 }
 
+/// The values of the attributes `name` in a section, empty for flags. It compares beginnings
+/// only, so that looking something up costs little more than finding the lines.
+pub(super) fn values_of<'a>(section: &'a [u8], name: &[u8]) -> impl Iterator<Item = &'a [u8]> {
+    Lines::new(section).filter(|line| line.kind == b'a').filter_map(move |line| {
+        match line.value.strip_prefix(name)? {
+            [] => Some([].as_slice()),
+            [b':', value @ ..] => Some(value),
+            _ => None,
+        }
+    })
+}
+
 impl<'a> Iterator for Attributes<'a> {
     type Item = Attribute<'a>;
 

@@ -1,6 +1,6 @@
 use core::net::IpAddr;
 
-use super::line::{Attributes, Lines};
+use super::line::{Attributes, Lines, values_of};
 use super::session::{Connection, is_digits, words};
 use super::{Direction, SdpError};
 use crate::bytes;
@@ -61,8 +61,7 @@ impl<'a> Media<'a> {
 
     /// The value of the first attribute `name` of this media description; empty for a flag.
     pub fn attribute(&self, name: &[u8]) -> Option<&'a [u8]> {
-        let found = self.attributes().find(|attribute| attribute.name == name)?;
-        Some(found.value.unwrap_or_default())
+        values_of(self.section, name).next()
     }
 
     /// The lines behind the `m=` line, with their exact bytes.
@@ -113,13 +112,15 @@ impl<'a> Media<'a> {
         Some(Rtcp { port, address })
     }
 
-    fn format_attribute(&self, name: &[u8], wanted: u8) -> Option<&'a [u8]> {
-        self.attributes().filter(|attribute| attribute.name == name).find_map(|attribute| {
-            let value = attribute.value?;
-            let end = value.iter().position(|&byte| byte == b' ').unwrap_or(value.len());
-            let (format, rest) = value.split_at_checked(end)?;
-            (payload_type(format)? == wanted).then(|| rest.trim_ascii())
-        })
+    /// Every `a=rtpmap` with a payload type: what it maps it to, `None` where that is malformed.
+    pub(super) fn rtpmaps(&self) -> impl Iterator<Item = (u8, Option<RtpMap<'a>>)> + use<'a> {
+        let maps = values_of(self.section, b"rtpmap").filter_map(by_format);
+        maps.map(|(payload_type, value)| (payload_type, RtpMap::parse(value)))
+    }
+
+    fn format_attribute(&self, name: &'static [u8], wanted: u8) -> Option<&'a [u8]> {
+        let mut values = values_of(self.section, name).filter_map(by_format);
+        values.find_map(|(payload_type, value)| (payload_type == wanted).then_some(value))
     }
 }
 
@@ -253,6 +254,13 @@ fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let text = text.trim_ascii_start();
     let end = text.iter().position(|&byte| byte == b' ').unwrap_or(text.len());
     text.split_at_checked(end).filter(|(word, _)| !word.is_empty())
+}
+
+/// Splits the value of an attribute that begins with a payload type.
+fn by_format(value: &[u8]) -> Option<(u8, &[u8])> {
+    let end = value.iter().position(|&byte| byte == b' ').unwrap_or(value.len());
+    let (format, rest) = value.split_at_checked(end)?;
+    Some((payload_type(format)?, rest.trim_ascii()))
 }
 
 /// An RTP payload type: 7 bits (RFC 3550 s5.1).
