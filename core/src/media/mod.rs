@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+mod audio;
 mod codec;
 mod control;
 mod digits_in;
@@ -43,5 +44,10 @@ mod receiver;
 mod sender;
 mod session;
 mod source;
+mod tone;
+mod wav;
 
+pub use audio::{Recorder, Silence, Sink, Source};
 pub use session::{DigitsError, MediaEvent, Report, Session, Transmit};
+pub use tone::{Tone, tone_share};
+pub use wav::{Wav, WavError};
