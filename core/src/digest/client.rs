@@ -1,5 +1,6 @@
 use super::hash::{Algorithm, Hex, Parameters, Qop};
 use crate::bytes::Text;
+use crate::sip::Challenge;
 
 /// What a challenge asks for, as far as it decides whether we can answer it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -8,6 +9,12 @@ pub struct Offered<'a> {
     pub algorithm: Option<&'a [u8]>,
     /// The content of the `qop` parameter: a list of tokens.
     pub qop: Option<&'a [u8]>,
+}
+
+impl<'a> From<&Challenge<'a>> for Offered<'a> {
+    fn from(challenge: &Challenge<'a>) -> Self {
+        Self { algorithm: challenge.algorithm(), qop: challenge.qop() }
+    }
 }
 
 /// How a challenge can be answered.

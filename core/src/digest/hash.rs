@@ -171,6 +171,11 @@ pub struct Parameters<'a> {
 impl Parameters<'_> {
     /// The value of the `response` parameter.
     pub fn response(&self) -> Hex {
+        self.response_for(Hex::of(&self.nc.to_be_bytes()).as_bytes())
+    }
+
+    /// The same with the digits of nc as a client wrote them, since these are hashed.
+    pub(super) fn response_for(&self, nc: &[u8]) -> Hex {
         let algorithm = self.algorithm;
         let hashed;
         let mut key = match self.secret {
@@ -197,9 +202,7 @@ impl Parameters<'_> {
                 (request, b"auth-int".as_slice())
             }
         };
-        let count = Hex::of(&self.nc.to_be_bytes());
-        let count = count.as_bytes();
-        algorithm.hash(&[key, self.nonce, count, self.cnonce, qop, request.as_bytes()])
+        algorithm.hash(&[key, self.nonce, nc, self.cnonce, qop, request.as_bytes()])
     }
 }
 

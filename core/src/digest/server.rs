@@ -2,6 +2,7 @@ use sha2::{Digest, Sha256};
 
 use super::hash::{Algorithm, Hex, Parameters, Qop, Secret};
 use crate::bytes::Text;
+use crate::sip::Credentials;
 use crate::time::{Duration, Instant};
 
 /// Length of a nonce that we make, bytes: time, count and check value in hexadecimal.
@@ -48,8 +49,6 @@ pub struct Seen {
 /// The credentials of a request, as its header says.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
-    /// The `username` parameter.
-    pub username: &'a [u8],
     /// The `realm` parameter.
     pub realm: &'a [u8],
     /// The `nonce` parameter.
@@ -68,14 +67,35 @@ pub struct Answer<'a> {
     pub cnonce: Option<&'a [u8]>,
 }
 
+impl<'a> Answer<'a> {
+    /// Reads the credentials of a header; `None` where they are not digest or lack a parameter
+    /// that digest cannot do without.
+    pub fn of(credentials: &Credentials<'a>) -> Option<Self> {
+        credentials.is_digest().then_some(())?;
+        Some(Self {
+            realm: credentials.realm()?,
+            nonce: credentials.nonce()?,
+            uri: credentials.uri()?,
+            response: credentials.response()?,
+            algorithm: credentials.algorithm(),
+            qop: credentials.qop(),
+            nc: credentials.nc(),
+            cnonce: credentials.cnonce(),
+        })
+    }
+}
+
 /// What the request must be for which credentials are verified.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
+    /// The user's name, under which the caller knows the `username` parameter: without the
+    /// escapes of a quoted string, and in clear where the parameter is a userhash.
+    pub username: &'a [u8],
     /// The realm that we challenge for.
     pub realm: &'a [u8],
     /// The algorithms that we challenge with.
     pub algorithms: &'a [Algorithm],
-    /// The password of the user that the credentials name.
+    /// The user's password.
     pub secret: Secret<'a>,
     /// The request's method.
     pub method: &'a [u8],
@@ -123,7 +143,7 @@ impl Challenger {
         let Some((parameters, nc)) = parameters(answer, expected) else {
             return Verdict::Denied;
         };
-        if !parameters.response().matches(answer.response) {
+        if !parameters.response_for(answer.nc.unwrap_or_default()).matches(answer.response) {
             return Verdict::Denied;
         }
         match self.mark(now, answer.nonce, expected.client) {
@@ -213,7 +233,7 @@ fn parameters<'a>(answer: &Answer<'a>, expected: &Expected<'a>) -> Option<(Param
     };
     let parameters = Parameters {
         algorithm,
-        username: answer.username,
+        username: expected.username,
         realm: answer.realm,
         secret: expected.secret,
         nonce: answer.nonce,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::sip;
 use crate::time::{Duration, Instant};
 
 const KEY: [u8; 32] = [7; 32];
@@ -31,7 +32,6 @@ impl Pair {
         let response = parameters.response();
         let count = Hex::of(&nc.to_be_bytes());
         let mut answer = Answer {
-            username: parameters.username,
             realm: parameters.realm,
             nonce,
             uri: parameters.uri,
@@ -41,15 +41,7 @@ impl Pair {
             nc: Some(count.as_bytes()),
             cnonce: Some(parameters.cnonce),
         };
-        let mut expected = Expected {
-            realm: parameters.realm,
-            algorithms: &[Algorithm::Sha256, Algorithm::Md5],
-            secret: parameters.secret,
-            method: parameters.method,
-            uri: parameters.uri,
-            body: b"",
-            client: b"198.51.100.7",
-        };
+        let mut expected = expected();
         change(&mut answer, &mut expected);
         self.server.verify(at(seconds), &answer, &expected, &mut self.seen)
     }
@@ -75,6 +67,19 @@ fn alice(nonce: &[u8], nc: u32) -> Parameters<'_> {
         qop: Qop::Auth,
         nc,
         cnonce: b"0a4f113b",
+    }
+}
+
+fn expected() -> Expected<'static> {
+    Expected {
+        username: b"alice",
+        realm: b"example.com",
+        algorithms: &[Algorithm::Sha256, Algorithm::Md5],
+        secret: Secret::Password(b"zanzibar"),
+        method: b"REGISTER",
+        uri: b"sip:example.com",
+        body: b"",
+        client: b"198.51.100.7",
     }
 }
 
@@ -171,7 +176,6 @@ fn a_nonce_without_qop_serves_once() {
     let response = Parameters { qop: Qop::None, ..alice(nonce, 0) }.response();
     let mut verdict = || {
         let answer = Answer {
-            username: b"alice",
             realm: b"example.com",
             nonce,
             uri: b"sip:example.com",
@@ -181,16 +185,7 @@ fn a_nonce_without_qop_serves_once() {
             nc: None,
             cnonce: None,
         };
-        let expected = Expected {
-            realm: b"example.com",
-            algorithms: &[Algorithm::Sha256],
-            secret: Secret::Password(b"zanzibar"),
-            method: b"REGISTER",
-            uri: b"sip:example.com",
-            body: b"",
-            client: b"198.51.100.7",
-        };
-        pair.server.verify(at(11), &answer, &expected, &mut pair.seen)
+        pair.server.verify(at(11), &answer, &expected(), &mut pair.seen)
     };
     assert_eq!([verdict(), verdict()], [Verdict::Verified, Verdict::Stale]);
 }
@@ -279,4 +274,62 @@ fn challenges_are_written_as_the_header_wants_them() {
         "Digest realm=\"example.com\", nonce=\"{nonce}\", algorithm=SHA-256, qop=\"auth\", stale=true"
     );
     assert_eq!(core::str::from_utf8(&buffer[..length]).unwrap(), expected);
+}
+
+#[test]
+fn what_a_client_writes_a_server_verifies() {
+    let mut server = Challenger::new(KEY, LIFETIME);
+    let mut seen = [Seen::default(); 4];
+    let nonce = server.nonce(at(10), b"");
+    let headers = [Algorithm::Sha256, Algorithm::Md5].map(|algorithm| {
+        let mut buffer = [0; 256];
+        let length =
+            write_challenge(&mut buffer, b"example.com", &nonce, algorithm, false).unwrap();
+        buffer[..length].to_vec()
+    });
+    let challenges = headers.each_ref().map(|header| sip::Challenge::parse(header).unwrap().0);
+    let chosen = choose(challenges.iter().map(Offered::from), true).unwrap();
+    assert_eq!((chosen.index, chosen.algorithm), (0, Algorithm::Sha256));
+    let challenge = challenges[chosen.index];
+    for nc in [1, 2, 10, 0xabc] {
+        let mut parameters = alice(challenge.nonce().unwrap(), nc);
+        parameters.username = b"al\"ice\\";
+        let written = Credentials {
+            parameters,
+            algorithm: challenge.algorithm(),
+            opaque: challenge.opaque(),
+        };
+        let mut buffer = [0; 512];
+        let length = written.write(&mut buffer).unwrap();
+        let read = sip::Credentials::parse(&buffer[..length]).unwrap();
+        assert_eq!(read.username(), Some(&b"al\\\"ice\\\\"[..]));
+        let answer = Answer::of(&read).unwrap();
+        let expected = Expected { username: parameters.username, client: b"", ..expected() };
+        let verdict = server.verify(at(11), &answer, &expected, &mut seen);
+        assert_eq!(verdict, Verdict::Verified, "{nc}");
+        let again = server.verify(at(11), &answer, &expected, &mut seen);
+        assert_eq!(again, Verdict::Stale, "{nc}");
+    }
+}
+
+#[test]
+fn the_digits_of_nc_are_hashed_as_they_came() {
+    let mut pair = Pair::new();
+    let nonce = pair.nonce(10);
+    let response = alice(nonce.as_bytes(), 10).response_for(b"0000000A");
+    let mut verdict = |digits| {
+        let answer = Answer {
+            realm: b"example.com",
+            nonce: nonce.as_bytes(),
+            uri: b"sip:example.com",
+            response: response.as_bytes(),
+            algorithm: Some(b"SHA-256"),
+            qop: Some(b"auth"),
+            nc: Some(digits),
+            cnonce: Some(b"0a4f113b"),
+        };
+        pair.server.verify(at(11), &answer, &expected(), &mut pair.seen)
+    };
+    assert_eq!(verdict(b"0000000a"), Verdict::Denied);
+    assert_eq!(verdict(b"0000000A"), Verdict::Verified);
 }
