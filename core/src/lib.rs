@@ -10,12 +10,23 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod buffers;
 mod bytes;
+pub mod call;
 pub mod digest;
+pub mod endpoint;
+mod index;
 pub mod limits;
 pub mod media;
+pub mod path;
 pub mod random;
+pub mod registration;
 pub mod rtp;
 pub mod sdp;
 pub mod sip;
+pub mod storage;
+mod table;
+mod text;
 pub mod time;
+pub mod trace;
+pub mod transaction;

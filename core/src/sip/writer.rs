@@ -125,6 +125,23 @@ impl<'b> Writer<'b> {
         self.text(rest)
     }
 
+    /// A piece of a value that `fill` writes into the room it is given; `None` means no room.
+    pub fn filled(&mut self, fill: impl FnOnce(&mut [u8]) -> Option<usize>) -> &mut Self {
+        if self.error.is_some() {
+            return self;
+        }
+        let room = self.buffer.get_mut(self.len..).unwrap_or_default();
+        let text = match fill(room) {
+            Some(len) => room.get(..len),
+            None => None,
+        };
+        let Some(text) = text else { return self.fail(WriteError::NoRoom) };
+        let (len, clean) = (text.len(), memchr::memchr3(b'\r', b'\n', 0, text).is_none());
+        self.require(clean);
+        self.len += len;
+        self
+    }
+
     /// A number in decimal.
     pub fn number(&mut self, value: u64) -> &mut Self {
         let mut digits = [0; 20];

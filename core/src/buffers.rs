@@ -1,0 +1,96 @@
+//! The pool of message buffers.
+
+use core::num::NonZeroU32;
+
+use crate::storage::Slots;
+
+/// Names a buffer that is taken. Whoever holds it gives it back; it is not `Clone`, so that
+/// nobody gives it back twice.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct BufferId(NonZeroU32);
+
+impl BufferId {
+    fn index(&self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
+
+/// Length and link of one buffer; all zero while it was never used.
+#[derive(Default, Debug)]
+pub(crate) struct BufferState {
+    len: u32,
+    /// Next free buffer plus one.
+    next_free: u32,
+}
+
+impl BufferState {
+    pub(crate) const IDLE: Self = Self { len: 0, next_free: 0 };
+}
+
+pub(crate) struct Buffers<'a> {
+    bytes: Slots<'a, u8>,
+    states: Slots<'a, BufferState>,
+    stride: usize,
+    fresh: u32,
+    free_first: u32,
+    used: u32,
+}
+
+impl<'a> Buffers<'a> {
+    pub(crate) fn new(bytes: Slots<'a, u8>, states: Slots<'a, BufferState>, stride: usize) -> Self {
+        Self { bytes, states, stride, fresh: 0, free_first: 0, used: 0 }
+    }
+
+    pub(crate) fn free(&self) -> usize {
+        self.states.len() - self.used as usize
+    }
+
+    pub(crate) fn used(&self) -> usize {
+        self.used as usize
+    }
+
+    /// Take a buffer and put `message` into it; `None` where none is free or it is too long.
+    pub(crate) fn keep(&mut self, message: &[u8]) -> Option<BufferId> {
+        if message.len() > self.stride {
+            return None;
+        }
+        let index = if (self.fresh as usize) < self.states.len() {
+            self.fresh += 1;
+            self.fresh - 1
+        } else {
+            let index = self.free_first.checked_sub(1)?;
+            self.free_first = self.states.get(index as usize)?.next_free;
+            index
+        };
+        self.used += 1;
+        let id = BufferId(NonZeroU32::new(index + 1)?);
+        self.set(&id, message);
+        Some(id)
+    }
+
+    /// Put another message into a buffer that is held; `false` where it is too long.
+    pub(crate) fn set(&mut self, id: &BufferId, message: &[u8]) -> bool {
+        let start = id.index() * self.stride;
+        let Some(room) = self.bytes.get_mut(start..start + self.stride) else { return false };
+        let Some(room) = room.get_mut(..message.len()) else { return false };
+        room.copy_from_slice(message);
+        if let Some(state) = self.states.get_mut(id.index()) {
+            state.len = message.len() as u32;
+        }
+        true
+    }
+
+    pub(crate) fn get(&self, id: &BufferId) -> &[u8] {
+        let len = self.states.get(id.index()).map_or(0, |state| state.len as usize);
+        let start = id.index() * self.stride;
+        self.bytes.get(start..start + len).unwrap_or(&[])
+    }
+
+    pub(crate) fn give(&mut self, id: BufferId) {
+        if let Some(state) = self.states.get_mut(id.index()) {
+            state.next_free = self.free_first;
+            self.free_first = id.0.get();
+            self.used -= 1;
+        }
+    }
+}

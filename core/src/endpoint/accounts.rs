@@ -1,0 +1,433 @@
+//! Accounts and their registrations.
+
+use crate::random::Purpose as Draw;
+use crate::sip::{Contact, HeaderName, Message, Method, StartLine, Uri, Writer};
+use crate::table::Id;
+use crate::time::{Duration, Instant};
+use crate::transaction::Event as Happening;
+
+use super::auth::Given;
+use super::compose::{ContactKind, Party, Request, hex_text};
+use super::dialogs::Target;
+use super::receive::Received;
+use super::slots::{
+    AccountNews, AccountSlot, Purpose, Resolving, TransactionSlot, account_text as field,
+};
+use super::transactions::Need;
+use super::{Account, AccountId, Endpoint, Error, Reason, Reply, custom};
+
+impl Endpoint<'_> {
+    pub(super) fn account_field(&self, account: Id, which: usize) -> &[u8] {
+        match self.accounts.get(account) {
+            Some(slot) => slot.text.get(self.account_text.block(account.index), which),
+            None => &[],
+        }
+    }
+
+    /// The URI of the account's own server: outbound proxy, registrar, or the identity's domain.
+    pub(super) fn server_uri(&self, account: Id) -> Option<&[u8]> {
+        [field::OUTBOUND_PROXY, field::REGISTRAR, field::IDENTITY]
+            .into_iter()
+            .map(|which| self.account_field(account, which))
+            .find(|uri| !uri.is_empty())
+    }
+
+    pub(super) fn insert_account(&mut self, account: &Account<'_>) -> Result<Reply, Error> {
+        let identity = sip_uri(account.identity)?;
+        for uri in [account.registrar, account.outbound_proxy] {
+            if !uri.is_empty() {
+                sip_uri(uri)?;
+            }
+        }
+        let auth_user = match (account.auth_user, identity.user()) {
+            ("", Some(user)) => user,
+            (name, _) => name.as_bytes(),
+        };
+        let headers = custom::pack(account.headers, &mut self.scratch)?;
+        let slot = AccountSlot {
+            call_id: self.random.u64(Draw::CallId),
+            tag: self.random.u64(Draw::Tag),
+            cseq: self.random.u32(Draw::CSeq) >> 4,
+            expires_s: account.expires_s.max(1),
+            allow_md5: account.allow_md5,
+            ..AccountSlot::IDLE
+        };
+        let id = self.accounts.insert(slot).ok_or(Error::NoRoom)?;
+        let block = self.account_text.block_mut(id.index);
+        let headers = self.scratch.get(..headers).unwrap_or(&[]);
+        let texts = [
+            (field::IDENTITY, account.identity.as_bytes()),
+            (field::DISPLAY_NAME, account.display_name.as_bytes()),
+            (field::REGISTRAR, account.registrar.as_bytes()),
+            (field::OUTBOUND_PROXY, account.outbound_proxy.as_bytes()),
+            (field::AUTH_USER, auth_user),
+            (field::PASSWORD, account.password.as_bytes()),
+            (field::REALM, account.realm.as_bytes()),
+            (field::USER_AGENT, account.user_agent.as_bytes()),
+            (field::HEADERS, headers),
+        ];
+        let set = self.accounts.update(id, |slot| {
+            texts.into_iter().try_for_each(|(which, text)| {
+                if which != field::HEADERS && text.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
+                    return Err(Error::Invalid);
+                }
+                slot.text.set(block, which, text).map_err(|_| Error::TooLong)
+            })
+        });
+        if let Err(error) = set.unwrap_or(Err(Error::Gone)) {
+            self.accounts.remove(id);
+            return Err(error);
+        }
+        Ok(Reply::Account(AccountId(id)))
+    }
+
+    pub(super) fn delete_account(
+        &mut self,
+        now: Instant,
+        account: AccountId,
+    ) -> Result<Reply, Error> {
+        let AccountId(id) = account;
+        self.accounts.get(id).ok_or(Error::Gone)?;
+        while let Some(call) = self.live_call_of(id) {
+            self.end_call(now, call, Reason::AccountRemoved)?;
+        }
+        self.accounts.remove(id);
+        // the text holds a password: do not leave it behind
+        self.account_text.block_mut(id.index).fill(0);
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn want_registration(
+        &mut self,
+        now: Instant,
+        account: AccountId,
+        wanted: bool,
+    ) -> Result<Reply, Error> {
+        let AccountId(id) = account;
+        self.accounts.get(id).ok_or(Error::Gone)?;
+        if self.account_field(id, field::REGISTRAR).is_empty() {
+            return Err(Error::State);
+        }
+        self.accounts.update(id, |slot| {
+            if wanted { slot.registration.want(now) } else { slot.registration.unwant(now) }
+        });
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn want_query(&mut self, now: Instant, account: AccountId) -> Result<Reply, Error> {
+        let AccountId(id) = account;
+        self.accounts.get(id).ok_or(Error::Gone)?;
+        if self.account_field(id, field::REGISTRAR).is_empty() {
+            return Err(Error::State);
+        }
+        self.accounts.update(id, |slot| slot.query_wanted = true);
+        self.next_register(now, id);
+        Ok(Reply::Done)
+    }
+
+    /// Start what is wanted next of the registrar, unless a REGISTER is on its way: one at a time
+    /// (RFC 3261 s10.2).
+    pub(super) fn next_register(&mut self, now: Instant, account: Id) {
+        let Some(slot) = self.accounts.get(account) else { return };
+        if slot.transaction.is_some() || slot.resolving != Resolving::No {
+            return;
+        }
+        let due = slot.registration.deadline().is_some_and(|at| at <= now);
+        if !due && !slot.query_wanted {
+            return;
+        }
+        if slot.server.is_none() && !self.find_server_path(account) {
+            return; // comes back when the name is resolved
+        }
+        if due {
+            let register =
+                self.accounts.update(account, |slot| slot.registration.tick(now)).flatten();
+            if let Some(register) = register {
+                let life = if register {
+                    self.accounts.get(account).map_or(0, |slot| slot.expires_s)
+                } else {
+                    0
+                };
+                let contact = ContactKind::Expires(life);
+                if self.send_register(now, account, Purpose::Register, contact).is_err() {
+                    self.registration_failed(now, account, Reason::NoRoom, true, None);
+                }
+            }
+        } else {
+            self.accounts.update(account, |slot| slot.query_wanted = false);
+            if self.send_register(now, account, Purpose::Query, ContactKind::None).is_err() {
+                self.tell_account(account, AccountNews::Bindings { known: false });
+            }
+        }
+    }
+
+    fn send_register(
+        &mut self,
+        now: Instant,
+        account: Id,
+        purpose: Purpose,
+        contact: ContactKind,
+    ) -> Result<(), Error> {
+        let path = self.accounts.get(account).and_then(|slot| slot.server).ok_or(Error::State)?;
+        let random = self.random.u64(Draw::Branch);
+        let cseq = self.accounts.update(account, |slot| {
+            slot.cseq += 1;
+            slot.cseq
+        });
+        let cseq = cseq.ok_or(Error::Gone)?;
+        let slot = TransactionSlot {
+            purpose,
+            account: Some(account),
+            path: Some(path),
+            random,
+            cseq,
+            since: now,
+            ..TransactionSlot::IDLE
+        };
+        let id = self.open_transaction(slot, Need::Reserved)?;
+        let written = self.write_register(account, id, cseq, contact);
+        let sent = written.and_then(|len| self.launch(now, id, len));
+        if let Err(error) = sent {
+            self.close_transaction(id);
+            return Err(error);
+        }
+        self.accounts.update(account, |slot| slot.transaction = Some(id));
+        Ok(())
+    }
+
+    fn write_register(
+        &mut self,
+        account: Id,
+        transaction: Id,
+        cseq: u32,
+        contact: ContactKind,
+    ) -> Result<usize, Error> {
+        let known = self.known_challenge(account);
+        let branch = self.branch(transaction);
+        let cnonce = self.random.u64(Draw::Cnonce);
+        let path = self.transactions.get(transaction).and_then(|slot| slot.path);
+        let slot = self.accounts.get(account).ok_or(Error::Gone)?;
+        let block = self.account_text.block(account.index);
+        let text = |which| slot.text.get(block, which);
+        let (mut call_id, mut tag) = ([0; 16], [0; 16]);
+        hex_text(slot.call_id, &mut call_id);
+        hex_text(slot.tag, &mut tag);
+        let identity = text(field::IDENTITY);
+        let uri = text(field::REGISTRAR);
+        let mut writer = Writer::new(&mut self.scratch);
+        let request = Request {
+            method: Method::Register,
+            target: Target { uri, routes: &[], last: &[] },
+            path: path.as_ref(),
+            branch,
+            from: Party::identity(text(field::DISPLAY_NAME), identity, &tag),
+            to: Party::identity(&[], identity, &[]),
+            call_id: &call_id,
+            cseq,
+            contact,
+            identity,
+            user_agent: text(field::USER_AGENT),
+            custom: [text(field::HEADERS), &[]],
+            extra: &[],
+            methods: self.config.methods,
+        };
+        request.write(&mut writer);
+        if let Some(cached) = known {
+            let method = Method::Register.as_bytes();
+            Given { block, text: slot.text, method, uri, cnonce }.write(&mut writer, 0, cached);
+        }
+        writer.finish().map_err(|_| Error::TooLong)
+    }
+
+    /// A response to a REGISTER of ours.
+    pub(super) fn register_answered(
+        &mut self,
+        now: Instant,
+        transaction: Id,
+        received: &Received<'_>,
+        status: u16,
+    ) {
+        let event = match status {
+            100..=199 => Happening::Provisional,
+            200..=299 => Happening::Success,
+            _ => Happening::Failure,
+        };
+        let is_news = self.drive(now, transaction, event).deliver && status >= 200;
+        let account = self.transactions.get(transaction).and_then(|slot| slot.account);
+        let (Some(account), true) = (account, is_news) else { return };
+        if self.accounts.get(account).is_none_or(|slot| slot.transaction != Some(transaction)) {
+            return;
+        }
+        if matches!(status, 401 | 407) {
+            match self.retry_with_credentials(now, transaction, received) {
+                Ok(_) => {
+                    let cseq = self.transactions.get(transaction).map_or(0, |slot| slot.cseq);
+                    self.accounts.update(account, |slot| slot.cseq = cseq);
+                }
+                Err(reason) => self.register_over(now, transaction, received, Err(reason)),
+            }
+            return;
+        }
+        let outcome = if status < 300 { Ok(()) } else { Err(Reason::Rejected(status)) };
+        self.register_over(now, transaction, received, outcome);
+    }
+
+    fn register_over(
+        &mut self,
+        now: Instant,
+        transaction: Id,
+        received: &Received<'_>,
+        outcome: Result<(), Reason>,
+    ) {
+        let Some(slot) = self.transactions.get(transaction) else { return };
+        let (Some(account), purpose) = (slot.account, slot.purpose) else { return };
+        self.accounts.update(account, |slot| slot.transaction = None);
+        self.keep_inbox(received.message.bytes());
+        if purpose == Purpose::Query {
+            self.tell_account(account, AccountNews::Bindings { known: outcome.is_ok() });
+        } else {
+            match outcome {
+                Ok(()) => self.registered(now, account, transaction, received),
+                Err(reason) => self.register_refused(now, account, &received.message, reason),
+            }
+        }
+        self.next_register(now, account);
+    }
+
+    fn registered(&mut self, now: Instant, account: Id, transaction: Id, received: &Received<'_>) {
+        let spread = self.random.u32(Draw::Jitter);
+        let Some(slot) = self.accounts.get(account) else { return };
+        if slot.registration.is_removing() {
+            self.accounts.update(account, |slot| slot.registration.removed());
+            self.tell_account(account, AccountNews::Unregistered);
+            return;
+        }
+        let asked = slot.expires_s;
+        let life = self
+            .kept_message(transaction)
+            .and_then(|sent| granted_life(&received.message, &sent, asked));
+        match life {
+            Some(life) if life > 0 => {
+                // a life of 136 years is a misunderstanding; a refresh a day harms nobody
+                let life = life.min(LIFE_MAX_S);
+                let span = Duration::from_secs(life.into());
+                self.accounts.update(account, |slot| slot.registration.granted(now, span, spread));
+                self.tell_account(account, AccountNews::Registered { expires_s: life });
+            }
+            _ => self.registration_failed(now, account, Reason::ProtocolError, true, None),
+        }
+    }
+
+    fn register_refused(
+        &mut self,
+        now: Instant,
+        account: Id,
+        message: &Message<'_>,
+        reason: Reason,
+    ) {
+        let number = |name| message.header(name).and_then(leading_number);
+        if reason == Reason::Rejected(423) {
+            let least = number(HeaderName::MinExpires).filter(|s| *s <= LIFE_MAX_S);
+            let raised = self.accounts.update(account, |slot| {
+                let least = least.filter(|least| *least > slot.expires_s && !slot.raised)?;
+                slot.raised = true; // once: a server could raise it for ever
+                slot.expires_s = least;
+                slot.registration.again(now);
+                Some(())
+            });
+            if raised.flatten().is_some() {
+                return;
+            }
+        }
+        let may_retry = match reason {
+            Reason::Rejected(status) => matches!(status, 408 | 480 | 500..=599),
+            Reason::NoRoom => true,
+            _ => false,
+        };
+        let wait = number(HeaderName::RetryAfter).map(|s| Duration::from_secs(s.into()));
+        self.registration_failed(now, account, reason, may_retry, wait);
+    }
+
+    pub(super) fn registration_failed(
+        &mut self,
+        now: Instant,
+        account: Id,
+        reason: Reason,
+        may_retry: bool,
+        wait: Option<Duration>,
+    ) {
+        let spread = self.random.u32(Draw::Jitter);
+        let wait = self
+            .accounts
+            .update(account, |slot| slot.registration.failed(now, may_retry, wait, spread));
+        let retry_s = wait.flatten().map(|wait| wait.as_secs().max(1) as u32);
+        self.tell_account(account, AccountNews::Failed { reason, retry_s });
+    }
+
+    /// A REGISTER got no answer.
+    pub(super) fn register_lost(&mut self, now: Instant, transaction: Id, reason: Reason) {
+        let Some(slot) = self.transactions.get(transaction) else { return };
+        let (Some(account), purpose) = (slot.account, slot.purpose) else { return };
+        if self.accounts.get(account).is_none_or(|slot| slot.transaction != Some(transaction)) {
+            return;
+        }
+        // the next try looks the server up again: it may have moved
+        self.accounts.update(account, |slot| {
+            slot.transaction = None;
+            slot.server = None;
+        });
+        if purpose == Purpose::Query {
+            self.tell_account(account, AccountNews::Bindings { known: false });
+        } else {
+            self.registration_failed(now, account, reason, true, None);
+        }
+        self.next_register(now, account);
+    }
+
+    pub(super) fn tell_account(&mut self, account: Id, news: AccountNews) {
+        let turn = self.turn;
+        self.accounts.update(account, |slot| {
+            slot.news = Some(news);
+            slot.turn = turn;
+        });
+    }
+
+    /// Whom a request is for: the account with this user, or else the first where all are taken.
+    pub(super) fn account_for(&self, received: &Received<'_>) -> Option<Id> {
+        let StartLine::Request { .. } = received.head.start else { return None };
+        let user = received.head.uri.and_then(|uri| uri.user()).unwrap_or(b"");
+        let matching = self.accounts.iter().map(|(id, _)| id).find(|id| {
+            let identity = Uri::parse(self.account_field(*id, field::IDENTITY)).ok();
+            identity.and_then(|uri| uri.user()).unwrap_or(b"") == user
+        });
+        let first = || self.accounts.iter().map(|(id, _)| id).next();
+        matching.or_else(|| if self.config.catch_all { first() } else { None })
+    }
+}
+
+/// The life that a 200 to REGISTER grants our binding: `expires` of our Contact, else Expires, else
+/// what we asked for (RFC 3261 s10.2.4). `None` where our Contact is not there.
+fn granted_life(message: &Message<'_>, sent: &Message<'_>, asked: u32) -> Option<u32> {
+    let sent = sent.values(HeaderName::Contact).next()?;
+    let sent = Contact::parse(sent).ok()?.address()?.uri();
+    let ours = message.values(HeaderName::Contact).find_map(|value| {
+        let contact = Contact::parse(value).ok()?;
+        contact.address()?.uri().equivalent(&sent).then_some(contact)
+    })?;
+    let default = message.header(HeaderName::Expires).and_then(leading_number);
+    Some(ours.expires_seconds().or(default).unwrap_or(asked))
+}
+
+fn sip_uri(text: &str) -> Result<Uri<'_>, Error> {
+    let uri = Uri::parse(text.as_bytes()).map_err(|_| Error::Invalid)?;
+    if uri.is_sip() { Ok(uri) } else { Err(Error::Invalid) }
+}
+
+/// A number at the start of a value; Retry-After may have a comment and parameters behind it.
+fn leading_number(value: &[u8]) -> Option<u32> {
+    let len = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    core::str::from_utf8(value.get(..len)?).ok()?.parse().ok()
+}
+
+/// Longest registration that we believe, seconds.
+const LIFE_MAX_S: u32 = 7 * 24 * 3600;

@@ -1,0 +1,333 @@
+//! Digest credentials: who gets them, and how a challenged request is sent again.
+
+use crate::digest::{Algorithm, Offered, Parameters, Qop, Secret, choose};
+use crate::limits::CREDENTIALS_MAX;
+use crate::path::Path;
+use crate::random::Purpose as Draw;
+use crate::sip::{Challenge, Credentials, HeaderName, Message, Uri, Writer};
+use crate::table::Id;
+use crate::text::Packed;
+use crate::time::Instant;
+
+use super::compose::{Again, Branch, hex_text, write_again};
+use super::dialogs::address_of;
+use super::receive::Received;
+use super::slots::{Machine, TransactionSlot, account_text as field};
+use super::transactions::Need;
+use super::{Endpoint, Reason};
+
+/// What is remembered of the last challenge of one kind; its texts stand with the account's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cached {
+    algorithm: Option<Algorithm>,
+    /// The challenge named the algorithm; some servers compare, so we do what they did.
+    named: bool,
+    /// `qop=auth`; else none.
+    auth: bool,
+    /// How often the nonce was used.
+    count: u32,
+}
+
+impl Cached {
+    pub(crate) const NONE: Self = Self { algorithm: None, named: false, auth: false, count: 0 };
+}
+
+/// A server's challenge with 401, and a proxy's with 407.
+const KINDS: [(HeaderName<'static>, HeaderName<'static>); 2] = [
+    (HeaderName::WwwAuthenticate, HeaderName::Authorization),
+    (HeaderName::ProxyAuthenticate, HeaderName::ProxyAuthorization),
+];
+
+impl Endpoint<'_> {
+    /// Send a challenged request again with credentials. The same slot serves, but for an INVITE,
+    /// whose old slot must go on acknowledging: there the new slot is the answer.
+    pub(super) fn retry_with_credentials(
+        &mut self,
+        now: Instant,
+        old: Id,
+        received: &Received<'_>,
+    ) -> Result<Id, Reason> {
+        let slot = self.transactions.get(old).ok_or(Reason::NoRoom)?;
+        let (account, path) = (slot.account, slot.path);
+        let (Some(account), Some(path)) = (account, path) else {
+            return Err(Reason::AuthenticationFailed);
+        };
+        let kinds = self.learn_challenges(account, old, path, &received.message)?;
+        let is_invite = matches!(
+            self.transactions.get(old).map(|slot| &slot.machine),
+            Some(Machine::ClientInvite(_))
+        );
+        let random = self.random.u64(Draw::Branch);
+        let id = if is_invite { self.fresh_slot(now, old, random)? } else { old };
+        let branch = Branch { slot: id.index ^ self.mask, random };
+        let cnonce = self.random.u64(Draw::Cnonce);
+        let written = self.write_retry(old, account, &path, branch, kinds, cnonce);
+        let launched = written.and_then(|(len, cseq)| {
+            self.transactions.update(id, |slot| {
+                slot.random = random;
+                slot.cseq = cseq;
+                slot.tries += 1;
+                slot.since = now;
+            });
+            let old_message = self.transactions.update(id, |slot| slot.message.take()).flatten();
+            if let Some(buffer) = old_message {
+                self.buffers.give(buffer);
+            }
+            self.launch(now, id, len).map_err(|_| Reason::NoRoom)
+        });
+        if let Err(reason) = launched {
+            if is_invite {
+                self.close_transaction(id);
+            }
+            return Err(reason);
+        }
+        Ok(id)
+    }
+
+    fn fresh_slot(&mut self, now: Instant, old: Id, random: u64) -> Result<Id, Reason> {
+        let slot = self.transactions.get(old).ok_or(Reason::NoRoom)?;
+        let fresh = TransactionSlot {
+            purpose: slot.purpose,
+            account: slot.account,
+            call: slot.call,
+            path: slot.path,
+            tries: slot.tries,
+            random,
+            since: now,
+            ..TransactionSlot::IDLE
+        };
+        self.open_transaction(fresh, Need::Reserved).map_err(|_| Reason::NoRoom)
+    }
+
+    /// Remember what is challenged, if the challenger may have our credentials. Answers which
+    /// kinds of credentials the next try needs: those asked for and those that it had.
+    fn learn_challenges(
+        &mut self,
+        account: Id,
+        old: Id,
+        path: Path,
+        message: &Message<'_>,
+    ) -> Result<[bool; 2], Reason> {
+        let slot = self.transactions.get(old).ok_or(Reason::NoRoom)?;
+        let tries = slot.tries;
+        let request = self.kept_message(old).ok_or(Reason::AuthenticationFailed)?;
+        if tries >= CREDENTIALS_MAX || !self.is_our_server(account, path, &request) {
+            self.stats.challenges_refused += 1;
+            return Err(Reason::AuthenticationFailed);
+        }
+        let mut kinds = [false; 2];
+        let allow_md5 = self.accounts.get(account).is_some_and(|slot| slot.allow_md5);
+        let mut chosen = [None; 2];
+        for (kind, (ask, give)) in KINDS.into_iter().enumerate() {
+            let before = request.values(give).next().and_then(|v| Credentials::parse(v).ok());
+            let had = before.is_some();
+            let realm = self.expected_realm(account, kind);
+            let challenge = best_challenge(message, ask, realm, allow_md5)?;
+            if let Some(challenge) = &challenge {
+                let same_nonce = before.and_then(|before| before.nonce()) == challenge.nonce();
+                if had && !challenge.stale() && (tries > 0 || same_nonce) {
+                    return Err(Reason::AuthenticationFailed); // it was tried, and refused
+                }
+            }
+            if let (Some(needed), Some(place)) = (kinds.get_mut(kind), chosen.get_mut(kind)) {
+                *needed = had || challenge.is_some();
+                *place = challenge;
+            }
+        }
+        if chosen.iter().all(Option::is_none) {
+            return Err(Reason::AuthenticationFailed);
+        }
+        for (kind, challenge) in chosen.into_iter().enumerate() {
+            if let Some(challenge) = challenge {
+                self.remember_challenge(account, kind, &challenge)?;
+            }
+        }
+        Ok(kinds)
+    }
+
+    /// Keep realm, nonce and opaque of a challenge in the account's text.
+    fn remember_challenge(
+        &mut self,
+        account: Id,
+        kind: usize,
+        challenge: &Challenge<'_>,
+    ) -> Result<(), Reason> {
+        let algorithm = Algorithm::parse(challenge.algorithm().unwrap_or(b"MD5"));
+        let cached = Cached {
+            algorithm,
+            named: challenge.algorithm().is_some(),
+            auth: challenge.qop().is_some(),
+            count: 0,
+        };
+        let block = self.account_text.block_mut(account.index);
+        let set = self.accounts.update(account, |slot| {
+            if let Some(place) = slot.challenges.get_mut(kind) {
+                *place = cached;
+            }
+            let texts = [challenge.realm(), challenge.nonce(), challenge.opaque()];
+            texts.into_iter().enumerate().try_for_each(|(which, text)| {
+                let which = field::CHALLENGES + kind * 3 + which;
+                slot.text.set(block, which, text.unwrap_or(b""))
+            })
+        });
+        set.ok_or(Reason::AccountRemoved)?.map_err(|_| Reason::TooLong)
+    }
+
+    /// The only realm that may get credentials: the configured one, or the one that challenged
+    /// first. Empty while none did.
+    fn expected_realm(&self, account: Id, kind: usize) -> &[u8] {
+        let configured = self.account_field(account, field::REALM);
+        if configured.is_empty() {
+            self.account_field(account, field::CHALLENGES + kind * 3)
+        } else {
+            configured
+        }
+    }
+
+    /// Whether whoever is at the other end of `path` is the account's own server, and not a peer
+    /// that challenges us to get a digest. Inside a dialog the server must also be the remote
+    /// target itself: behind a proxy it is the peer who asks.
+    fn is_our_server(&self, account: Id, path: Path, request: &Message<'_>) -> bool {
+        let Some(slot) = self.accounts.get(account) else { return false };
+        let server = self.server_uri(account).and_then(|uri| Uri::parse(uri).ok());
+        let named = server.as_ref().and_then(|uri| address_of(uri, path.transport));
+        let known = slot.server.map(|server| server.remote);
+        let is_server = [named, known].contains(&Some(path.remote));
+        let target = request.uri().and_then(|uri| Uri::parse(uri).ok());
+        let inside = request
+            .header(HeaderName::To)
+            .and_then(|to| crate::sip::NameAddr::parse(to).ok())
+            .is_some_and(|to| to.tag().is_some());
+        match (inside, server, target) {
+            (true, _, Some(target)) => {
+                is_server && address_of(&target, path.transport) == Some(path.remote)
+            }
+            (false, Some(server), Some(target)) => {
+                // a host name that we looked up for this very request names the server as well
+                let same_host = match (server.host(), target.host()) {
+                    (Some(a), Some(b)) => a.as_bytes().eq_ignore_ascii_case(b.as_bytes()),
+                    _ => false,
+                };
+                is_server || named.is_none() && same_host
+            }
+            _ => false,
+        }
+    }
+
+    /// Put the next try into the scratch buffer. Answers its length and CSeq.
+    fn write_retry(
+        &mut self,
+        old: Id,
+        account: Id,
+        path: &Path,
+        branch: Branch,
+        kinds: [bool; 2],
+        cnonce: u64,
+    ) -> Result<(usize, u32), Reason> {
+        let slot = self.transactions.get(old).ok_or(Reason::NoRoom)?;
+        let buffer = slot.message.as_ref().ok_or(Reason::NoRoom)?;
+        let old = Message::parse(self.buffers.get(buffer)).map_err(|_| Reason::ProtocolError)?;
+        let cseq = slot.cseq + 1;
+        let texts = self.accounts.update(account, |slot| {
+            for (cached, needed) in slot.challenges.iter_mut().zip(kinds) {
+                cached.count += u32::from(needed);
+            }
+            (slot.text, slot.challenges)
+        });
+        let (text, challenges) = texts.ok_or(Reason::AccountRemoved)?;
+        let given = Given {
+            block: self.account_text.block(account.index),
+            text,
+            method: old.method().map_or(b"", |method| method.as_bytes()),
+            uri: old.uri().unwrap_or(b""),
+            cnonce,
+        };
+        let mut writer = Writer::new(&mut self.scratch);
+        write_again(&mut writer, &old, &Again { path, branch, cseq, without_credentials: true });
+        for (kind, (cached, needed)) in challenges.into_iter().zip(kinds).enumerate() {
+            if needed {
+                given.write(&mut writer, kind, cached);
+            }
+        }
+        let finished = match old.header(HeaderName::ContentType) {
+            Some(kind) if !old.body().is_empty() => writer.finish_with_body(kind, old.body()),
+            _ => writer.finish(),
+        };
+        finished.map(|len| (len, cseq)).map_err(|_| Reason::TooLong)
+    }
+
+    /// The server's challenge of before, counted once more: credentials for a new request from it
+    /// save a round trip.
+    pub(super) fn known_challenge(&mut self, account: Id) -> Option<Cached> {
+        let cached = self.accounts.update(account, |slot| {
+            let cached = slot.challenges.first_mut()?;
+            cached.algorithm?;
+            cached.count += 1;
+            Some(*cached)
+        });
+        cached.flatten()
+    }
+}
+
+/// The strongest challenge of one kind that we can and may answer; an error where there are some
+/// and none of them is.
+fn best_challenge<'m>(
+    message: &Message<'m>,
+    ask: HeaderName<'static>,
+    realm: &[u8],
+    allow_md5: bool,
+) -> Result<Option<Challenge<'m>>, Reason> {
+    let fits = |challenge: &Challenge<'m>| {
+        challenge.is_digest()
+            && challenge.nonce().is_some()
+            && (realm.is_empty() || challenge.realm() == Some(realm))
+    };
+    let fitting = || message.challenges(ask).filter(fits);
+    let offers = fitting().map(|c| Offered { algorithm: c.algorithm(), qop: c.qop() });
+    match choose(offers, allow_md5) {
+        Some(choice) => Ok(fitting().nth(choice.index)),
+        None if message.challenges(ask).next().is_some() => Err(Reason::AuthenticationFailed),
+        None => Ok(None),
+    }
+}
+
+/// What credentials are made from, beside the challenge.
+pub(super) struct Given<'x> {
+    pub(super) block: &'x [u8],
+    pub(super) text: Packed<{ field::COUNT }>,
+    pub(super) method: &'x [u8],
+    pub(super) uri: &'x [u8],
+    pub(super) cnonce: u64,
+}
+
+impl Given<'_> {
+    /// Write Authorization (kind 0) or Proxy-Authorization (kind 1).
+    pub(super) fn write(&self, writer: &mut Writer<'_>, kind: usize, cached: Cached) {
+        let (Some(algorithm), Some((_, header))) = (cached.algorithm, KINDS.get(kind)) else {
+            return;
+        };
+        let text = |which| self.text.get(self.block, which);
+        let challenge = field::CHALLENGES + kind * 3;
+        let (realm, nonce, opaque) = (text(challenge), text(challenge + 1), text(challenge + 2));
+        let mut cnonce = [b'0'; 16];
+        hex_text(self.cnonce, &mut cnonce);
+        let parameters = Parameters {
+            algorithm,
+            username: text(field::AUTH_USER),
+            realm,
+            secret: Secret::Password(text(field::PASSWORD)),
+            nonce,
+            method: self.method,
+            uri: self.uri,
+            qop: if cached.auth { Qop::Auth } else { Qop::None },
+            nc: cached.count,
+            cnonce: &cnonce,
+        };
+        let credentials = crate::digest::Credentials {
+            parameters,
+            algorithm: cached.named.then_some(algorithm.name().as_bytes()),
+            opaque: (!opaque.is_empty()).then_some(opaque),
+        };
+        writer.open(*header).filled(|room| credentials.write(room)).close();
+    }
+}

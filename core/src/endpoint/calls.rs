@@ -1,0 +1,639 @@
+//! What the application does with calls.
+
+use crate::call::State;
+use crate::path::Path;
+use crate::random::Purpose as Draw;
+use crate::sdp::{self, Direction, LocalMedia, Origin};
+use crate::sip::{Message, Method, Uri, Writer};
+use crate::table::Id;
+use crate::time::Instant;
+
+use super::compose::{Branch, ContactKind, Party, Request, hex_text};
+use super::incoming::Source;
+use super::slots::{
+    CallSlot, Cancel, Change, DialogSlot, Machine, News, Purpose, Resolving, TransactionSlot,
+    account_text, dialog_text as field,
+};
+use super::transactions::Need;
+use super::{
+    AccountId, CallId, CustomHeader, Endpoint, Error, OutgoingCall, Reason, Reply, Stage, custom,
+};
+
+impl Endpoint<'_> {
+    pub(super) fn place_call(
+        &mut self,
+        now: Instant,
+        call: &OutgoingCall<'_>,
+    ) -> Result<Reply, Error> {
+        let AccountId(account) = call.account;
+        self.accounts.get(account).ok_or(Error::Gone)?;
+        self.make_room_for_call();
+        let slot = CallSlot {
+            state: State::Resolving,
+            outgoing: true,
+            late_offer: call.late_offer,
+            account,
+            local: Some(call.media.clone()),
+            session_id: self.random.u64(Draw::Sdp) >> 2,
+            deadline: Some(now + self.config.ring_limit),
+            ..CallSlot::IDLE
+        };
+        let id = self.calls.insert(slot).ok_or(Error::NoRoom)?;
+        let dialog = match self.outgoing_dialog(id, account, call) {
+            Ok(dialog) => dialog,
+            Err(error) => {
+                self.calls.remove(id);
+                return Err(error);
+            }
+        };
+        self.calls.update(id, |slot| slot.dialog = dialog);
+        let started = match self.first_hop(account, dialog) {
+            Some(path) => self.invite(now, id, path),
+            None => {
+                self.calls.update(id, |slot| slot.resolving = Resolving::Wanted);
+                Ok(())
+            }
+        };
+        if let Err(error) = started {
+            self.remove_call(id);
+            return Err(error);
+        }
+        Ok(Reply::Call(CallId(id)))
+    }
+
+    /// The texts of a dialog that does not exist yet: the far tag and target come later.
+    fn outgoing_dialog(
+        &mut self,
+        call: Id,
+        account: Id,
+        outgoing: &OutgoingCall<'_>,
+    ) -> Result<Id, Error> {
+        let slot = DialogSlot { local_cseq: self.random.u32(Draw::CSeq) >> 4, ..DialogSlot::IDLE };
+        let dialog = self.dialogs.insert(slot).ok_or(Error::NoRoom)?;
+        let filled = self.fill_outgoing_dialog(call, dialog, account, outgoing);
+        if filled.is_err() {
+            self.dialogs.remove(dialog);
+        }
+        filled.map(|()| dialog)
+    }
+
+    fn fill_outgoing_dialog(
+        &mut self,
+        call: Id,
+        dialog: Id,
+        account: Id,
+        outgoing: &OutgoingCall<'_>,
+    ) -> Result<(), Error> {
+        let random = self.random_tag();
+        let tag = self.call_tag(call, random);
+        let (a, b) = (self.random.u64(Draw::CallId), self.random.u64(Draw::CallId));
+        let mut call_id = [0; 32];
+        let (first, second) = call_id.split_at_mut(16);
+        hex_text(a, first);
+        hex_text(b, second);
+        self.set_dialog_field(dialog, field::CALL_ID, &call_id)?;
+        self.set_dialog_field(dialog, field::LOCAL_TAG, &tag)?;
+        let local = self.write_own_address(account)?;
+        self.set_dialog_from_scratch(dialog, field::LOCAL, local)?;
+        let target = self.write_target(account, outgoing.target)?;
+        self.set_dialog_from_scratch(dialog, field::TARGET, target)?;
+        let mut writer = Writer::new(&mut self.scratch);
+        writer.text(b"<");
+        let block = self.dialog_text.block(dialog.index);
+        if let Some(slot) = self.dialogs.get(dialog) {
+            writer.text(slot.text.get(block, field::TARGET));
+        }
+        let remote = writer.text(b">").outcome().map_err(|_| Error::TooLong)?;
+        self.set_dialog_from_scratch(dialog, field::REMOTE, remote)?;
+        let headers = custom::pack(outgoing.headers, &mut self.scratch)?;
+        self.set_dialog_from_scratch(dialog, field::HEADERS, headers)
+    }
+
+    pub(super) fn set_dialog_from_scratch(
+        &mut self,
+        dialog: Id,
+        which: usize,
+        len: usize,
+    ) -> Result<(), Error> {
+        let text = self.scratch.get(..len).unwrap_or(&[]);
+        let block = self.dialog_text.block_mut(dialog.index);
+        let set = self.dialogs.update(dialog, |slot| slot.text.set(block, which, text));
+        set.ok_or(Error::Gone)?.map_err(|_| Error::TooLong)
+    }
+
+    pub(super) fn random_tag(&mut self) -> u64 {
+        self.random.u64(Draw::Tag)
+    }
+
+    /// The account's From value, into the scratch buffer.
+    pub(super) fn write_own_address(&mut self, account: Id) -> Result<usize, Error> {
+        let slot = self.accounts.get(account).ok_or(Error::Gone)?;
+        let block = self.account_text.block(account.index);
+        let text = |which| slot.text.get(block, which);
+        let mut writer = Writer::new(&mut self.scratch);
+        let party =
+            Party::identity(text(account_text::DISPLAY_NAME), text(account_text::IDENTITY), &[]);
+        party.write(&mut writer).outcome().map_err(|_| Error::TooLong)
+    }
+
+    /// The URI of whom to call, into the scratch buffer: as given, or a user part at the account's
+    /// registrar or domain.
+    pub(super) fn write_target(&mut self, account: Id, target: &str) -> Result<usize, Error> {
+        let slot = self.accounts.get(account).ok_or(Error::Gone)?;
+        let block = self.account_text.block(account.index);
+        let home = [account_text::REGISTRAR, account_text::IDENTITY]
+            .into_iter()
+            .map(|which| slot.text.get(block, which))
+            .find(|uri| !uri.is_empty());
+        let mut writer = Writer::new(&mut self.scratch);
+        if target.contains(':') {
+            writer.text(target.as_bytes());
+        } else {
+            let home = home.and_then(|uri| Uri::parse(uri).ok()).ok_or(Error::Invalid)?;
+            let host = home.host().ok_or(Error::Invalid)?;
+            writer.text(b"sip:").text(target.as_bytes()).text(b"@").text(host.as_bytes());
+            if let Some(port) = home.port() {
+                writer.text(b":").number(port.into());
+            }
+        }
+        let len = writer.outcome().map_err(|_| Error::Invalid)?;
+        let uri = Uri::parse(self.scratch.get(..len).unwrap_or(&[])).map_err(|_| Error::Invalid)?;
+        if uri.is_sip() && uri.host().is_some() { Ok(len) } else { Err(Error::Invalid) }
+    }
+
+    /// Where a request outside a dialog goes first, if that is known: the outbound proxy, or the
+    /// target itself.
+    fn first_hop(&self, account: Id, dialog: Id) -> Option<Path> {
+        let proxy = self.account_field(account, account_text::OUTBOUND_PROXY);
+        if !proxy.is_empty() {
+            let server = self.accounts.get(account)?.server;
+            return server.or_else(|| self.known_path(&Uri::parse(proxy).ok()?));
+        }
+        self.known_path(&Uri::parse(self.dialog_field(dialog, field::TARGET)).ok()?)
+    }
+
+    pub(super) fn call_resolved(&mut self, now: Instant, id: Id, path: Option<Path>) {
+        let Some(slot) = self.calls.get(id) else { return };
+        if slot.state != State::Resolving || slot.resolving == Resolving::No {
+            return;
+        }
+        self.calls.update(id, |slot| slot.resolving = Resolving::No);
+        let outcome = match path {
+            Some(path) => self.invite(now, id, path).map_err(|error| match error {
+                Error::TooLong => Reason::TooLong,
+                _ => Reason::NoRoom,
+            }),
+            None => Err(Reason::Unreachable),
+        };
+        if let Err(reason) = outcome {
+            self.call_over(id, reason);
+        }
+    }
+
+    /// Send the first INVITE.
+    fn invite(&mut self, now: Instant, call: Id, path: Path) -> Result<(), Error> {
+        let dialog = self.calls.get(call).ok_or(Error::Gone)?.dialog;
+        self.dialogs.update(dialog, |slot| slot.path = Some(path));
+        self.send_invite(now, call, Purpose::Invite, Need::New)?;
+        self.calls.update(call, |slot| slot.state = State::Calling);
+        Ok(())
+    }
+
+    /// Send an INVITE, the first or one inside the dialog, with our offer unless it is late.
+    pub(super) fn send_invite(
+        &mut self,
+        now: Instant,
+        call: Id,
+        purpose: Purpose,
+        need: Need,
+    ) -> Result<(), Error> {
+        let id = self.open_request(now, call, purpose, need)?;
+        let written = self.write_invite(call, id);
+        if let Err(error) = written.and_then(|len| self.launch(now, id, len)) {
+            self.close_transaction(id);
+            return Err(error);
+        }
+        self.calls.update(call, |slot| slot.invite = Some(id));
+        Ok(())
+    }
+
+    fn write_invite(&mut self, call: Id, transaction: Id) -> Result<usize, Error> {
+        let slot = self.calls.get(call).ok_or(Error::Gone)?;
+        let local = slot.local.clone().ok_or(Error::State)?;
+        let origin = Origin { session_id: slot.session_id, version: slot.session_version };
+        let (late, shape, plan) = (slot.late_offer && slot.plan.is_none(), slot.shape, slot.plan);
+        let len = self.write_in_dialog(call, transaction, Method::Invite, &[], |writer, _| {
+            if late {
+                return writer.finish();
+            }
+            writer.finish_with(SDP, |room| match (&shape, &plan) {
+                (Some(shape), Some(plan)) => sdp::write_reoffer(room, &local, origin, shape, plan),
+                _ => sdp::write_offer(room, &local, origin),
+            })
+        })?;
+        Ok(len)
+    }
+
+    /// A slot for a request inside a call, with the next CSeq.
+    pub(super) fn open_request(
+        &mut self,
+        now: Instant,
+        call: Id,
+        purpose: Purpose,
+        need: Need,
+    ) -> Result<Id, Error> {
+        let slot = self.calls.get(call).ok_or(Error::Gone)?;
+        let (account, dialog) = (slot.account, slot.dialog);
+        let path = self.dialogs.get(dialog).and_then(|slot| slot.path).ok_or(Error::State)?;
+        let random = self.random.u64(Draw::Branch);
+        let next = self.dialogs.update(dialog, |slot| {
+            slot.local_cseq += 1;
+            slot.local_cseq
+        });
+        let slot = TransactionSlot {
+            purpose,
+            account: Some(account),
+            call: Some(call),
+            path: Some(path),
+            random,
+            cseq: next.ok_or(Error::Gone)?,
+            since: now,
+            ..TransactionSlot::IDLE
+        };
+        self.open_transaction(slot, need)
+    }
+
+    /// Put a request inside a dialog into the scratch buffer. `finish` ends it; it may read what the
+    /// transaction keeps already.
+    pub(super) fn write_in_dialog(
+        &mut self,
+        call: Id,
+        transaction: Id,
+        method: Method<'_>,
+        extra: &[CustomHeader<'_>],
+        finish: impl FnOnce(
+            &mut Writer<'_>,
+            Option<&Message<'_>>,
+        ) -> Result<usize, crate::sip::WriteError>,
+    ) -> Result<usize, Error> {
+        let slot = self.transactions.get(transaction).ok_or(Error::Gone)?;
+        let kept = slot.message.as_ref();
+        let kept = kept.and_then(|buffer| Message::parse(self.buffers.get(buffer)).ok());
+        let branch = Branch { slot: transaction.index ^ self.mask, random: slot.random };
+        let (path, cseq) = (slot.path, slot.cseq);
+        let call = self.calls.get(call).ok_or(Error::Gone)?;
+        let dialog = self.dialogs.get(call.dialog).ok_or(Error::Gone)?;
+        let block = self.dialog_text.block(call.dialog.index);
+        let text = |which| dialog.text.get(block, which);
+        let account = self.accounts.get(call.account);
+        let account_block = self.account_text.block(call.account.index);
+        let own = |which| account.map_or(&[][..], |slot| slot.text.get(account_block, which));
+        let mut writer = Writer::new(&mut self.scratch);
+        let request = Request {
+            method,
+            target: super::dialogs::Target::of(text(field::TARGET), text(field::ROUTES)),
+            path: path.as_ref(),
+            branch,
+            from: Party::value(text(field::LOCAL), text(field::LOCAL_TAG)),
+            to: Party::value(text(field::REMOTE), text(field::REMOTE_TAG)),
+            call_id: text(field::CALL_ID),
+            cseq,
+            contact: ContactKind::for_method(method),
+            identity: own(account_text::IDENTITY),
+            user_agent: own(account_text::USER_AGENT),
+            custom: [own(account_text::HEADERS), text(field::HEADERS)],
+            extra,
+            methods: self.config.methods,
+        };
+        request.write(&mut writer);
+        finish(&mut writer, kept.as_ref()).map_err(|_| Error::TooLong)
+    }
+
+    pub(super) fn end_call(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        reason: Reason,
+    ) -> Result<Reply, Error> {
+        let CallId(id) = call;
+        let slot = self.live_call(id)?;
+        let (state, invite) = (slot.state, slot.invite);
+        match state {
+            State::Resolving => {
+                let reason = if reason == Reason::HungUp { Reason::Cancelled } else { reason };
+                self.call_over(id, reason);
+            }
+            State::Calling => {
+                if let Some(invite) = invite {
+                    self.cancel(now, invite);
+                }
+                let reason = if reason == Reason::HungUp { Reason::Cancelled } else { reason };
+                self.call_over(id, reason);
+            }
+            State::Ringing => {
+                let status = if reason == Reason::NoAnswer { 480 } else { 603 };
+                self.refuse_call(now, id, status, &[]);
+                let declined = reason == Reason::HungUp;
+                self.call_over(id, if declined { Reason::Declined(status) } else { reason });
+            }
+            State::Answered => {
+                // no BYE before the ACK (RFC 3261 s15): it goes out when that comes
+                self.calls.update(id, |slot| {
+                    slot.bye_wanted = true;
+                    slot.state = State::Ending;
+                });
+                self.tell_end(id, reason);
+            }
+            State::Established => self.bye(now, id, reason),
+            State::Idle | State::Ending | State::Over => {}
+        }
+        Ok(Reply::Done)
+    }
+
+    /// Send BYE; the call is over for the application at once, its slot waits for the response.
+    pub(super) fn bye(&mut self, now: Instant, call: Id, reason: Reason) {
+        self.calls.update(call, |slot| slot.state = State::Ending);
+        self.tell_end(call, reason);
+        let sent = self.open_request(now, call, Purpose::Bye, Need::Reserved).and_then(|id| {
+            let written =
+                self.write_in_dialog(call, id, Method::Bye, &[], |writer, _| writer.finish());
+            let launched = written.and_then(|len| self.launch(now, id, len));
+            if launched.is_err() {
+                self.close_transaction(id);
+            }
+            launched
+        });
+        if sent.is_err() {
+            self.stats.refused_no_room += 1;
+            self.calls.update(call, |slot| slot.state = State::Over);
+        }
+    }
+
+    /// Cancel an INVITE that has no final response, as soon as that is allowed, and let go of it.
+    pub(super) fn cancel(&mut self, now: Instant, invite: Id) {
+        let path = self.transactions.get(invite).and_then(|slot| slot.path);
+        let timing = self.timing(path.as_ref());
+        self.transactions.update(invite, |slot| {
+            slot.call = None;
+            if let Machine::ClientInvite(machine) = &slot.machine {
+                slot.cancel = Cancel::Wanted;
+                if machine.is_proceeding() {
+                    slot.begin_cancel(now, &timing);
+                }
+            }
+        });
+    }
+
+    /// Nothing more is to come of a call: tell the application, then free it.
+    pub(super) fn call_over(&mut self, call: Id, reason: Reason) {
+        self.calls.update(call, |slot| {
+            slot.state = State::Over;
+            slot.resolving = Resolving::No;
+        });
+        self.tell_end(call, reason);
+    }
+
+    pub(super) fn tell_end(&mut self, call: Id, reason: Reason) {
+        let turn = self.turn;
+        self.calls.update(call, |slot| {
+            if !slot.told && slot.reason.is_none() {
+                slot.reason = Some(reason);
+                slot.news.add(News::ENDED);
+                slot.turn = turn;
+                slot.deadline = None;
+                slot.change = Change::None;
+            }
+        });
+    }
+
+    pub(super) fn tell_call(&mut self, call: Id, news: News) {
+        let turn = self.turn;
+        self.calls.update(call, |slot| {
+            if slot.reason.is_none() {
+                slot.news.add(news);
+                slot.turn = turn;
+            }
+        });
+    }
+
+    pub(super) fn tell_media(&mut self, call: Id, stage: Stage) {
+        self.calls.update(call, |slot| slot.stage = stage);
+        self.tell_call(call, News::MEDIA);
+    }
+
+    pub(super) fn live_call(&self, id: Id) -> Result<&CallSlot, Error> {
+        let slot = self.calls.get(id).ok_or(Error::Gone)?;
+        if slot.state.is_live() && slot.reason.is_none() { Ok(slot) } else { Err(Error::Gone) }
+    }
+
+    pub(super) fn live_call_of(&self, account: Id) -> Option<CallId> {
+        let mut live = self.calls.iter().filter(|(_, slot)| slot.account == account);
+        live.find(|(id, _)| self.live_call(*id).is_ok()).map(|(id, _)| CallId(id))
+    }
+
+    /// Free a call and its dialogs; its transactions run on by themselves.
+    pub(super) fn remove_call(&mut self, call: Id) {
+        if let Some(slot) = self.calls.remove(call) {
+            self.drop_dialogs(slot.dialog);
+        }
+    }
+
+    /// Where all calls are in use, one that only waits for its BYE's response gives way.
+    pub(super) fn make_room_for_call(&mut self) {
+        if self.calls.free() > 0 {
+            return;
+        }
+        let ending = |slot: &CallSlot| slot.state == State::Ending && slot.told;
+        let victim = self.calls.iter().find(|(_, slot)| ending(slot)).map(|(id, _)| id);
+        if let Some(id) = victim {
+            self.remove_call(id);
+        }
+    }
+
+    pub(super) fn change_hold(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        hold: bool,
+    ) -> Result<Reply, Error> {
+        let CallId(id) = call;
+        let slot = self.live_call(id)?;
+        let busy = slot.change != Change::None || slot.invite.is_some();
+        if slot.state != State::Established || busy {
+            return Err(Error::State);
+        }
+        let direction = if hold { Direction::SendOnly } else { Direction::SendRecv };
+        let before = slot.local.as_ref().map_or(Direction::SendRecv, |local| local.direction);
+        self.set_direction(id, direction);
+        self.calls.update(id, |slot| slot.session_version += 1);
+        if let Err(error) = self.send_invite(now, id, Purpose::Reinvite, Need::Reserved) {
+            self.set_direction(id, before);
+            return Err(error);
+        }
+        self.calls.update(id, |slot| slot.change = Change::Sent);
+        self.tell_media(id, Stage::Offered);
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn set_direction(&mut self, call: Id, direction: Direction) {
+        self.calls.update(call, |slot| {
+            if let Some(local) = &mut slot.local {
+                local.direction = direction;
+            }
+        });
+    }
+
+    pub(super) fn media_went_silent(&mut self, now: Instant, call: CallId) -> Result<Reply, Error> {
+        let CallId(id) = call;
+        let slot = self.live_call(id)?;
+        let hears = slot.plan.is_some_and(|plan| plan.direction.receives());
+        if slot.state == State::Established && hears {
+            self.bye(now, id, Reason::MediaSilent);
+        }
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn ring(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        status: u16,
+        media: Option<LocalMedia>,
+        headers: &[CustomHeader<'_>],
+    ) -> Result<Reply, Error> {
+        let CallId(id) = call;
+        if !(101..=199).contains(&status) || headers.iter().any(|h| custom::check(h).is_err()) {
+            return Err(Error::Invalid);
+        }
+        self.incoming_transaction(id)?;
+        self.respond_invite(now, id, status, media, headers)?;
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn accept(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        media: LocalMedia,
+        headers: &[CustomHeader<'_>],
+    ) -> Result<Reply, Error> {
+        let CallId(id) = call;
+        if headers.iter().any(|header| custom::check(header).is_err()) {
+            return Err(Error::Invalid);
+        }
+        self.incoming_transaction(id)?;
+        self.respond_invite(now, id, 200, Some(media), headers)?;
+        self.calls.update(id, |slot| {
+            slot.state = State::Answered;
+            slot.deadline = None;
+        });
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn decline(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        status: u16,
+        headers: &[CustomHeader<'_>],
+    ) -> Result<Reply, Error> {
+        let CallId(id) = call;
+        let bad_header = headers.iter().any(|header| {
+            // the Contacts of a redirection are the application's
+            custom::check(header).is_err()
+        });
+        if !(300..=699).contains(&status) || bad_header {
+            return Err(Error::Invalid);
+        }
+        self.incoming_transaction(id)?;
+        self.refuse_call(now, id, status, headers);
+        self.call_over(id, Reason::Declined(status));
+        Ok(Reply::Done)
+    }
+
+    fn incoming_transaction(&self, call: Id) -> Result<Id, Error> {
+        let slot = self.live_call(call)?;
+        if slot.state != State::Ringing {
+            return Err(Error::State);
+        }
+        slot.invite.ok_or(Error::State)
+    }
+
+    /// Answer the INVITE of an incoming call with a final failure.
+    pub(super) fn refuse_call(
+        &mut self,
+        now: Instant,
+        call: Id,
+        status: u16,
+        headers: &[CustomHeader<'_>],
+    ) {
+        let Some(invite) = self.calls.get(call).and_then(|slot| slot.invite) else { return };
+        let tag = self.calls.get(call).map(|slot| slot.dialog);
+        let Some(dialog) = tag else { return };
+        let source = Source::Kept(invite);
+        let written =
+            self.write_response(source, Some(dialog), status, headers, |writer, _| writer.finish());
+        match written {
+            Ok(len) => self.send_response(now, invite, status, len),
+            Err(_) => self.close_transaction(invite),
+        }
+        self.transactions.update(invite, |slot| slot.call = None);
+    }
+
+    /// Answer the INVITE of an incoming call with 1xx or 200, with SDP where media is given.
+    fn respond_invite(
+        &mut self,
+        now: Instant,
+        call: Id,
+        status: u16,
+        media: Option<LocalMedia>,
+        headers: &[CustomHeader<'_>],
+    ) -> Result<(), Error> {
+        let slot = self.calls.get(call).ok_or(Error::Gone)?;
+        let (invite, dialog) = (slot.invite.ok_or(Error::State)?, slot.dialog);
+        let origin = Origin { session_id: slot.session_id, version: slot.session_version };
+        let early = slot.plan.is_some();
+        // what was answered early holds (RFC 3261 s13.3.1.4): the 200 repeats it
+        let media = if early { slot.local.clone() } else { media };
+        let late = slot.late_offer;
+        let media = media.filter(|_| !(late && status < 200)); // no offer in an unreliable 1xx
+        let source = Source::Kept(invite);
+        let Some(media) = media else {
+            let len = self.write_response(source, Some(dialog), status, headers, |writer, _| {
+                writer.finish()
+            })?;
+            self.send_response(now, invite, status, len);
+            return Ok(());
+        };
+        let mut plan = None;
+        let mut refused = false;
+        let written =
+            self.write_response(source, Some(dialog), status, headers, |writer, request| {
+                writer.finish_with(SDP, |room| {
+                    if late {
+                        return sdp::write_offer(room, &media, origin).map_err(|_| ());
+                    }
+                    let (len, agreed) = sdp::answer(request.body(), &media, origin, room)
+                        .map_err(|_| refused = true)?;
+                    plan = Some(agreed);
+                    Ok(len)
+                })
+            });
+        let len = if refused { Err(Error::NotAcceptable) } else { written }?;
+        let body = self.scratch.get(..len).and_then(|bytes| Message::parse(bytes).ok());
+        let shape = body.and_then(|message| sdp::Shape::of(message.body()));
+        self.calls.update(call, |slot| {
+            slot.local = Some(media);
+            slot.shape = shape;
+            slot.plan = plan.or(slot.plan);
+            slot.awaits_answer = late;
+        });
+        self.send_response(now, invite, status, len);
+        if plan.is_some() && !early {
+            self.tell_media(call, Stage::Agreed);
+        }
+        Ok(())
+    }
+}
+
+pub(super) const SDP: &[u8] = b"application/sdp";

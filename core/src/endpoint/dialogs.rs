@@ -1,0 +1,263 @@
+//! Dialogs (RFC 3261 s12): made from a request or response, found, refreshed, addressed.
+
+use core::net::SocketAddr;
+
+use crate::path::{Path, Transport};
+use crate::sip::{Contact, Head, HeaderName, Message, TransportName, Uri};
+use crate::table::Id;
+
+use super::compose::{hex_text, parse_slot_and_random};
+use super::slots::{DialogSlot, dialog_text as field};
+use super::{Endpoint, Error};
+
+impl Endpoint<'_> {
+    pub(super) fn dialog_field(&self, dialog: Id, which: usize) -> &[u8] {
+        match self.dialogs.get(dialog) {
+            Some(slot) => slot.text.get(self.dialog_text.block(dialog.index), which),
+            None => &[],
+        }
+    }
+
+    pub(super) fn set_dialog_field(
+        &mut self,
+        dialog: Id,
+        which: usize,
+        text: &[u8],
+    ) -> Result<(), Error> {
+        let block = self.dialog_text.block_mut(dialog.index);
+        let set = self.dialogs.update(dialog, |slot| slot.text.set(block, which, text));
+        set.ok_or(Error::Gone)?.map_err(|_| Error::TooLong)
+    }
+
+    /// Text of a new tag that leads back to a call: its slot, masked, and random bits.
+    pub(super) fn call_tag(&self, call: Id, random: u64) -> [u8; 24] {
+        let mut tag = [b'0'; 24];
+        let (slot, rest) = tag.split_at_mut(8);
+        hex_text((call.index ^ self.mask).into(), slot);
+        hex_text(random, rest);
+        tag
+    }
+
+    /// The dialog that a request inside one belongs to: Call-ID and both tags (RFC 3261 s12.2.2).
+    pub(super) fn find_dialog(&self, head: &Head<'_>) -> Option<(Id, Id)> {
+        let (slot, _) = parse_slot_and_random(head.to_tag?)?;
+        let call = self.calls.at(slot ^ self.mask)?;
+        let mut dialog = Some(self.calls.get(call)?.dialog);
+        while let Some(id) = dialog {
+            if self.fits(id, head.call_id, head.to_tag?, head.from_tag.unwrap_or(b"")) {
+                return Some((call, id));
+            }
+            dialog = self.dialogs.get(id)?.next;
+        }
+        None
+    }
+
+    fn fits(&self, dialog: Id, call_id: &[u8], local_tag: &[u8], remote_tag: &[u8]) -> bool {
+        self.dialog_field(dialog, field::LOCAL_TAG).eq_ignore_ascii_case(local_tag)
+            && self.dialog_field(dialog, field::CALL_ID) == call_id
+            && self.dialog_field(dialog, field::REMOTE_TAG).eq_ignore_ascii_case(remote_tag)
+    }
+
+    /// The dialog of a call that has this remote tag, or else the chosen one while it has none.
+    pub(super) fn dialog_for_tag(&self, call: Id, remote_tag: &[u8]) -> Option<Id> {
+        let chosen = self.calls.get(call)?.dialog;
+        if self.dialog_field(chosen, field::REMOTE_TAG).is_empty() {
+            return Some(chosen);
+        }
+        let mut dialog = Some(chosen);
+        while let Some(id) = dialog {
+            if self.dialog_field(id, field::REMOTE_TAG).eq_ignore_ascii_case(remote_tag) {
+                return Some(id);
+            }
+            dialog = self.dialogs.get(id)?.next;
+        }
+        None
+    }
+
+    /// A dialog for another fork of an outgoing call, where a slot is spare beyond the one that
+    /// each further call needs; so many forks cannot shut out calls.
+    pub(super) fn fork_dialog(&mut self, call: Id, remote_tag: &[u8]) -> Option<Id> {
+        if self.dialogs.free() <= self.calls.free() {
+            return None;
+        }
+        let chosen = self.calls.get(call)?.dialog;
+        let slot = self.dialogs.get(chosen)?;
+        let fork = DialogSlot { text: slot.text, next: slot.next, ..DialogSlot::IDLE };
+        let (path, cseq) = (slot.path, slot.local_cseq);
+        let fork = DialogSlot { path, local_cseq: cseq, ..fork };
+        let id = self.dialogs.insert(fork)?;
+        self.dialog_text.copy_block(chosen.index, id.index);
+        self.dialogs.update(chosen, |slot| slot.next = Some(id));
+        for (which, text) in
+            [(field::REMOTE_TAG, remote_tag), (field::TARGET, b""), (field::ROUTES, b"")]
+        {
+            self.set_dialog_field(id, which, text).ok()?;
+        }
+        Some(id)
+    }
+
+    /// Make `dialog` the only one of its call.
+    pub(super) fn choose_dialog(&mut self, call: Id, dialog: Id) {
+        let Some(first) = self.calls.get(call).map(|slot| slot.dialog) else { return };
+        self.calls.update(call, |slot| slot.dialog = dialog);
+        let mut next = Some(first);
+        while let Some(id) = next {
+            next = self.dialogs.get(id).and_then(|slot| slot.next);
+            if id != dialog {
+                self.dialogs.remove(id);
+            }
+        }
+        self.dialogs.update(dialog, |slot| slot.next = None);
+    }
+
+    /// Remove all dialogs of a call.
+    pub(super) fn drop_dialogs(&mut self, first: Id) {
+        let mut next = Some(first);
+        while let Some(id) = next {
+            next = self.dialogs.get(id).and_then(|slot| slot.next);
+            self.dialogs.remove(id);
+        }
+    }
+
+    /// Take the remote tag, target and route set from a response to our INVITE
+    /// (RFC 3261 s12.1.2), and the way that follows from them.
+    pub(super) fn learn_from_response(
+        &mut self,
+        dialog: Id,
+        path: Path,
+        message: &Message<'_>,
+        head: &Head<'_>,
+    ) -> Result<(), Error> {
+        self.set_dialog_field(dialog, field::REMOTE_TAG, head.to_tag.unwrap_or(b""))?;
+        let routes = self.pack_routes(message, true)?;
+        let (text, scratch) = (&mut self.dialog_text, &self.scratch);
+        let routes = scratch.get(..routes).unwrap_or(&[]);
+        let block = text.block_mut(dialog.index);
+        self.dialogs
+            .update(dialog, |slot| slot.text.set(block, field::ROUTES, routes))
+            .ok_or(Error::Gone)?
+            .map_err(|_| Error::TooLong)?;
+        self.refresh_target(dialog, path, message)
+    }
+
+    /// Take the remote target from a Contact, where there is one (RFC 3261 s12.2.1.2, s12.2.2).
+    pub(super) fn refresh_target(
+        &mut self,
+        dialog: Id,
+        path: Path,
+        message: &Message<'_>,
+    ) -> Result<(), Error> {
+        if let Some(target) = contact_uri(message) {
+            self.set_dialog_field(dialog, field::TARGET, target)?;
+        }
+        let way = self.next_hop(dialog, path);
+        self.dialogs.update(dialog, |slot| slot.path = Some(way));
+        Ok(())
+    }
+
+    /// Put the route set into the scratch buffer: the Record-Routes of a message, reversed for the
+    /// caller (RFC 3261 s12.1), one a line.
+    pub(super) fn pack_routes(
+        &mut self,
+        message: &Message<'_>,
+        reversed: bool,
+    ) -> Result<usize, Error> {
+        let count = message.values(HeaderName::RecordRoute).count();
+        let mut len = 0;
+        for place in 0..count {
+            let place = if reversed { count - 1 - place } else { place };
+            let Some(value) = message.values(HeaderName::RecordRoute).nth(place) else { break };
+            if count > crate::limits::ROUTES_MAX || value.iter().any(|b| matches!(b, b'\r' | b'\n'))
+            {
+                return Err(Error::TooLong);
+            }
+            for part in [if len == 0 { &b""[..] } else { b"\n" }, value] {
+                let end = len + part.len();
+                self.scratch.get_mut(len..end).ok_or(Error::TooLong)?.copy_from_slice(part);
+                len = end;
+            }
+        }
+        Ok(len)
+    }
+
+    /// Where a request inside the dialog goes: to the first route or else the remote target, where
+    /// that is an address. A name is not looked up in the middle of a call; the request then takes
+    /// the way that the peer's message came, which is the proxy or the NAT that we talk to.
+    fn next_hop(&self, dialog: Id, came: Path) -> Path {
+        let routes = self.dialog_field(dialog, field::ROUTES);
+        let first = first_route(routes).and_then(route_uri);
+        let target = Uri::parse(self.dialog_field(dialog, field::TARGET)).ok();
+        match first.or(target).and_then(|uri| address_of(&uri, came.transport)) {
+            Some(remote) if !came.transport.is_reliable() => Path { remote, ..came },
+            _ => came,
+        }
+    }
+}
+
+/// How a request inside a dialog is addressed.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'x> {
+    pub(super) uri: &'x [u8],
+    pub(super) routes: &'x [u8],
+    /// The remote target as the last Route, behind a strict router; empty otherwise.
+    pub(super) last: &'x [u8],
+}
+
+impl<'x> Target<'x> {
+    /// From the remote target and the route set (RFC 3261 s12.2.1.1).
+    pub(super) fn of(target: &'x [u8], routes: &'x [u8]) -> Self {
+        let loose = Self { uri: target, routes, last: &[] };
+        let Some(first) = first_route(routes) else { return loose };
+        match route_uri(first) {
+            Some(uri) if !uri.lr() => {
+                let rest = routes.get(first.len() + 1..).unwrap_or(&[]);
+                Self { uri: uri.as_bytes(), routes: rest, last: target }
+            }
+            _ => loose,
+        }
+    }
+}
+
+fn first_route(routes: &[u8]) -> Option<&[u8]> {
+    routes.split(|byte| *byte == b'\n').next().filter(|route| !route.is_empty())
+}
+
+fn route_uri(route: &[u8]) -> Option<Uri<'_>> {
+    crate::sip::NameAddr::parse(route).ok().map(|address| address.uri())
+}
+
+/// The URI of the first Contact that is one.
+pub(super) fn contact_uri<'m>(message: &Message<'m>) -> Option<&'m [u8]> {
+    let value = message.values(HeaderName::Contact).next()?;
+    let uri = Contact::parse(value).ok()?.address()?.uri();
+    uri.host()?;
+    Some(uri.as_bytes())
+}
+
+/// The address that a URI names by itself, with the transport's port where it names none.
+pub(super) fn address_of(uri: &Uri<'_>, transport: Transport) -> Option<SocketAddr> {
+    let host = uri.maddr().or(uri.host())?;
+    let address = host.address()?;
+    if address.is_multicast() || address.is_unspecified() || is_broadcast(address) {
+        return None;
+    }
+    Some(SocketAddr::new(address, uri.port().unwrap_or(transport.default_port())))
+}
+
+fn is_broadcast(address: core::net::IpAddr) -> bool {
+    matches!(address, core::net::IpAddr::V4(v4) if v4.is_broadcast())
+}
+
+/// The transport that a URI asks for, if we know it.
+pub(super) fn transport_of(uri: &Uri<'_>) -> Option<Transport> {
+    let secure = uri.scheme() == crate::sip::Scheme::Sips;
+    Some(match uri.transport()? {
+        TransportName::Udp => Transport::Udp,
+        TransportName::Tcp if secure => Transport::Tls,
+        TransportName::Tcp => Transport::Tcp,
+        TransportName::Tls => Transport::Tls,
+        TransportName::Ws => Transport::Ws,
+        TransportName::Wss => Transport::Wss,
+        _ => return None,
+    })
+}

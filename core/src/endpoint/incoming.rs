@@ -1,0 +1,493 @@
+//! Requests that come in outside dialogs, ACK and CANCEL, and how any request is answered.
+
+use crate::call::State;
+use crate::sdp::{self, LocalMedia, Origin};
+use crate::sip::{ContentType, HeaderName, Message, Method, WriteError, Writer};
+use crate::table::Id;
+use crate::time::Instant;
+use crate::transaction::Event as Happening;
+
+use super::calls::SDP;
+use super::compose::{self, write_allow};
+use super::receive::{Received, reply_path};
+use super::slots::{
+    CallSlot, DialogSlot, Machine, News, Purpose, RequestNews, account_text, dialog_text as field,
+};
+use super::transactions::Need;
+use super::{CustomHeader, Endpoint, Error, Methods, Reason, Stage};
+
+/// Where the request is that a response answers.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'m> {
+    /// In the buffer of its transaction.
+    Kept(Id),
+    /// In the driver's hands, for this turn.
+    Given(Id, &'m Message<'m>),
+}
+
+impl Endpoint<'_> {
+    pub(super) fn on_request(&mut self, now: Instant, received: &Received<'_>) {
+        let head = &received.head;
+        let method = head.cseq.method;
+        if method == Method::Ack {
+            self.acknowledge(now, received);
+            return;
+        }
+        if let Some(transaction) = self.find_server(head, method) {
+            self.stats.repeated += 1;
+            self.drive(now, transaction, Happening::Request);
+            return;
+        }
+        if method == Method::Cancel {
+            self.give_up(now, received);
+            return;
+        }
+        if self.refused_by_rule(received) {
+            return;
+        }
+        if head.to_tag.is_some() {
+            self.request_inside(now, received);
+            return;
+        }
+        if self.is_merged(head) {
+            self.refuse(received, 482);
+            return;
+        }
+        match method {
+            Method::Invite => self.incoming_call(now, received),
+            Method::Bye | Method::Prack | Method::Update => self.refuse(received, 481),
+            Method::Options if !self.config.methods.contains(Methods::OPTIONS) => {
+                self.answer_options(received);
+            }
+            _ if self.is_taken(method) => self.take_request(now, received, None),
+            _ => self.refuse_method(received),
+        }
+    }
+
+    /// Answer without a transaction.
+    pub(super) fn refuse(&mut self, received: &Received<'_>, status: u16) {
+        self.stats.refused += 1;
+        self.reply(&received.message, received.path, status, |_| {});
+    }
+
+    pub(super) fn refuse_method(&mut self, received: &Received<'_>) {
+        self.stats.refused += 1;
+        let known = !matches!(received.head.cseq.method, Method::Other(_));
+        let methods = self.config.methods;
+        let status = if known { 405 } else { 501 };
+        self.reply(&received.message, received.path, status, |writer| write_allow(writer, methods));
+    }
+
+    /// What RFC 3261 s8.2.1 to s8.2.3 has a UAS look at before the method itself.
+    fn refused_by_rule(&mut self, received: &Received<'_>) -> bool {
+        let message = &received.message;
+        if received.head.uri.is_some_and(|uri| !uri.is_sip()) {
+            self.refuse(received, 416);
+            return true;
+        }
+        if message.values(HeaderName::Require).next().is_some() {
+            self.stats.refused += 1;
+            let required = *message;
+            self.reply(message, received.path, 420, |writer| {
+                for tag in required.values(HeaderName::Require) {
+                    writer.header(HeaderName::Unsupported, tag);
+                }
+            });
+            return true;
+        }
+        let encoded = message
+            .values(HeaderName::ContentEncoding)
+            .any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"));
+        if encoded && !message.body().is_empty() {
+            self.stats.refused += 1;
+            self.reply(message, received.path, 415, |writer| {
+                writer.header(HeaderName::AcceptEncoding, b"identity");
+            });
+            return true;
+        }
+        false
+    }
+
+    /// Whether a body that is there is SDP; 415 is answered where it is not.
+    pub(super) fn body_is_fit(&mut self, received: &Received<'_>) -> bool {
+        let message = &received.message;
+        let fit = message.body().is_empty()
+            || message.header(HeaderName::ContentType).is_none_or(|value| {
+                ContentType::parse(value).is_ok_and(|kind| kind.is(b"application", b"sdp"))
+            });
+        if !fit {
+            self.stats.refused += 1;
+            self.reply(message, received.path, 415, |writer| {
+                writer.header(HeaderName::Accept, SDP);
+            });
+        }
+        fit
+    }
+
+    fn answer_options(&mut self, received: &Received<'_>) {
+        let methods = self.config.methods;
+        let status = if self.account_for(received).is_some() { 200 } else { 404 };
+        self.reply(&received.message, received.path, status, |writer| {
+            write_allow(writer, methods);
+            writer.header(HeaderName::Accept, SDP);
+        });
+    }
+
+    pub(super) fn is_taken(&self, method: Method<'_>) -> bool {
+        let set = match method {
+            Method::Register => Methods::REGISTER,
+            Method::Message => Methods::MESSAGE,
+            Method::Options => Methods::OPTIONS,
+            Method::Subscribe => Methods::SUBSCRIBE,
+            Method::Notify => Methods::NOTIFY,
+            Method::Publish => Methods::PUBLISH,
+            Method::Info => Methods::INFO,
+            Method::Other(_) => Methods::OTHER,
+            _ => return false,
+        };
+        self.config.methods.contains(set)
+    }
+
+    /// Hand a request to the application.
+    pub(super) fn take_request(&mut self, now: Instant, received: &Received<'_>, call: Option<Id>) {
+        let need = if call.is_some() { Need::Reserved } else { Need::New };
+        let account = match call {
+            Some(call) => self.calls.get(call).map(|slot| slot.account),
+            None => self.account_for(received),
+        };
+        let path = reply_path(&received.message, received.path);
+        let opened = self.open_server(now, path, &received.head, need, Purpose::Request);
+        let Ok(id) = opened else {
+            self.refuse(received, 503);
+            return;
+        };
+        let Some(buffer) = self.buffers.keep(received.message.bytes()) else {
+            self.close_transaction(id);
+            self.refuse(received, 513);
+            return;
+        };
+        let turn = self.turn;
+        self.transactions.update(id, |slot| {
+            slot.message = Some(buffer);
+            slot.call = call;
+            slot.account = account;
+            slot.news = Some(RequestNews::Request);
+            slot.turn = turn;
+        });
+    }
+
+    fn incoming_call(&mut self, now: Instant, received: &Received<'_>) {
+        let message = &received.message;
+        let accepts = |value: &[u8]| {
+            let kind = value.split(|byte| *byte == b';').next().unwrap_or(value).trim_ascii();
+            [SDP, b"application/*", b"*/*"].iter().any(|fit| kind.eq_ignore_ascii_case(fit))
+        };
+        let lists_accepted = message.header(HeaderName::Accept).is_some();
+        if lists_accepted && !message.values(HeaderName::Accept).any(accepts) {
+            self.refuse(received, 406);
+            return;
+        }
+        if !self.body_is_fit(received) {
+            return;
+        }
+        let Some(account) = self.account_for(received) else {
+            self.refuse(received, 404);
+            return;
+        };
+        if super::dialogs::contact_uri(message).is_none() {
+            self.refuse(received, 400);
+            return;
+        }
+        let late_offer = message.body().is_empty();
+        if !late_offer {
+            // nothing in common is known before anybody is disturbed
+            let ours = LocalMedia::new(core::net::SocketAddr::new(received.path.local.ip(), 9));
+            let tried = sdp::answer(message.body(), &ours, Origin::default(), &mut self.scratch);
+            if let Err(error) = tried {
+                self.refuse(received, error.status());
+                return;
+            }
+        }
+        if let Err(status) = self.new_incoming_call(now, received, account, late_offer) {
+            self.refuse(received, status);
+        }
+    }
+
+    fn new_incoming_call(
+        &mut self,
+        now: Instant,
+        received: &Received<'_>,
+        account: Id,
+        late_offer: bool,
+    ) -> Result<(), u16> {
+        self.make_room_for_call();
+        let slot = CallSlot {
+            state: State::Ringing,
+            account,
+            late_offer,
+            session_id: self.random.u64(crate::random::Purpose::Sdp) >> 2,
+            deadline: Some(now + self.config.answer_limit),
+            ..CallSlot::IDLE
+        };
+        let call = self.calls.insert(slot).ok_or(486_u16)?;
+        let made = self.fill_incoming_call(now, received, call);
+        if made.is_err() {
+            self.calls.remove(call);
+            return made;
+        }
+        self.tell_call(call, News::INCOMING);
+        Ok(())
+    }
+
+    fn fill_incoming_call(
+        &mut self,
+        now: Instant,
+        received: &Received<'_>,
+        call: Id,
+    ) -> Result<(), u16> {
+        let slot = DialogSlot {
+            local_cseq: self.random.u32(crate::random::Purpose::CSeq) >> 4,
+            remote_cseq: received.head.cseq.number,
+            ..DialogSlot::IDLE
+        };
+        let dialog = self.dialogs.insert(slot).ok_or(503_u16)?;
+        let filled = self.fill_incoming_dialog(received, call, dialog).map_err(|_| 513_u16);
+        let opened = filled.and_then(|()| {
+            let path = reply_path(&received.message, received.path);
+            self.open_server(now, path, &received.head, Need::New, Purpose::Invite).map_err(|_| 503)
+        });
+        let transaction = match opened {
+            Ok(transaction) => transaction,
+            Err(status) => {
+                self.dialogs.remove(dialog);
+                return Err(status);
+            }
+        };
+        let Some(buffer) = self.buffers.keep(received.message.bytes()) else {
+            self.close_transaction(transaction);
+            self.dialogs.remove(dialog);
+            return Err(513);
+        };
+        let account = self.calls.get(call).map(|slot| slot.account);
+        self.transactions.update(transaction, |slot| {
+            slot.message = Some(buffer);
+            slot.call = Some(call);
+            slot.account = account;
+        });
+        self.calls.update(call, |slot| {
+            slot.dialog = dialog;
+            slot.invite = Some(transaction);
+        });
+        Ok(())
+    }
+
+    fn fill_incoming_dialog(
+        &mut self,
+        received: &Received<'_>,
+        call: Id,
+        dialog: Id,
+    ) -> Result<(), Error> {
+        let head = &received.head;
+        let random = self.random_tag();
+        let tag = self.call_tag(call, random);
+        self.set_dialog_field(dialog, field::CALL_ID, head.call_id)?;
+        self.set_dialog_field(dialog, field::LOCAL_TAG, &tag)?;
+        self.set_dialog_field(dialog, field::REMOTE_TAG, head.from_tag.unwrap_or(b""))?;
+        for (which, value) in
+            [(field::LOCAL, head.to.without_params()), (field::REMOTE, head.from.without_params())]
+        {
+            let mut writer = Writer::new(&mut self.scratch);
+            let len = writer.unfolded(value).outcome().map_err(|_| Error::TooLong)?;
+            self.set_dialog_from_scratch(dialog, which, len)?;
+        }
+        let routes = self.pack_routes(&received.message, false)?;
+        self.set_dialog_from_scratch(dialog, field::ROUTES, routes)?;
+        self.refresh_target(dialog, received.path, &received.message)
+    }
+
+    /// An ACK: for a final failure it has the INVITE's branch, for a 2xx its own.
+    fn acknowledge(&mut self, now: Instant, received: &Received<'_>) {
+        let head = &received.head;
+        let by_branch = self.find_server(head, Method::Invite);
+        let by_dialog = || {
+            let (call, _) = self.find_dialog(head)?;
+            let id = self.calls.get(call)?.invite?;
+            (self.transactions.get(id)?.cseq == head.cseq.number).then_some(id)
+        };
+        let Some(id) = by_branch.or_else(by_dialog) else {
+            self.stats.stray += 1;
+            return;
+        };
+        let was_2xx = match self.transactions.get(id).map(|slot| &slot.machine) {
+            Some(Machine::ServerInvite(machine)) => machine.awaits_ack(),
+            _ => false,
+        };
+        self.drive(now, id, Happening::Ack);
+        let slot = self.transactions.get(id);
+        let Some(call) = slot.filter(|_| was_2xx).and_then(|slot| slot.call) else {
+            self.forget_response(id);
+            return;
+        };
+        self.call_acknowledged(now, call, id, Some(received));
+        self.forget_response(id);
+    }
+
+    /// Nothing more is sent by this transaction: its response is not needed.
+    fn forget_response(&mut self, id: Id) {
+        let response = self.transactions.update(id, |slot| match &slot.machine {
+            Machine::ServerInvite(machine) if machine.is_silent() => {
+                slot.send_response = false;
+                slot.response.take()
+            }
+            _ => None,
+        });
+        if let Some(buffer) = response.flatten() {
+            self.buffers.give(buffer);
+        }
+    }
+
+    /// Our 200 was acknowledged, by an ACK or by a later request that proves it.
+    pub(super) fn call_acknowledged(
+        &mut self,
+        now: Instant,
+        call: Id,
+        transaction: Id,
+        ack: Option<&Received<'_>>,
+    ) {
+        let Some(slot) = self.calls.get(call) else { return };
+        let first = slot.state == State::Answered;
+        let hang_up = slot.state == State::Ending && slot.bye_wanted;
+        let local = slot.local.clone();
+        let awaits_answer = slot.awaits_answer;
+        self.calls.update(call, |slot| {
+            slot.awaits_answer = false;
+            if slot.invite == Some(transaction) {
+                slot.invite = None;
+            }
+        });
+        if let Some(ack) = ack {
+            self.keep_inbox(ack.message.bytes());
+        }
+        let mut failed = false;
+        if awaits_answer && !hang_up {
+            let ours = self.kept_response(transaction);
+            let plan = match (ours, ack, &local) {
+                (Some(ours), Some(ack), Some(local)) => {
+                    sdp::accept_answer(ours.body(), ack.message.body(), local).ok()
+                }
+                _ => None,
+            };
+            failed = plan.is_none();
+            if plan.is_some() {
+                self.calls.update(call, |slot| slot.plan = plan);
+                self.tell_media(call, Stage::Agreed);
+            }
+        }
+        if hang_up {
+            self.calls.update(call, |slot| slot.bye_wanted = false);
+            self.bye(now, call, Reason::HungUp);
+        } else if first {
+            self.calls.update(call, |slot| slot.state = State::Established);
+            if !failed {
+                self.tell_call(call, News::ESTABLISHED);
+            }
+        }
+        if failed && !hang_up {
+            self.bye(now, call, Reason::NotAcceptable);
+        }
+    }
+
+    fn kept_response(&self, id: Id) -> Option<Message<'_>> {
+        let buffer = self.transactions.get(id)?.response.as_ref()?;
+        Message::parse(self.buffers.get(buffer)).ok()
+    }
+
+    /// A CANCEL (RFC 3261 s9.2).
+    fn give_up(&mut self, now: Instant, received: &Received<'_>) {
+        let Some(invite) = self.find_server(&received.head, Method::Invite) else {
+            self.refuse(received, 481);
+            return;
+        };
+        let Some(slot) = self.transactions.get(invite) else { return };
+        let open = matches!(&slot.machine, Machine::ServerInvite(machine) if machine.is_open());
+        let call = slot.call;
+        self.reply(&received.message, received.path, 200, |_| {});
+        if let (true, Some(call)) = (open, call) {
+            self.keep_inbox(received.message.bytes());
+            self.refuse_call(now, call, 487, &[]);
+            self.call_over(call, Reason::CallerGaveUp);
+        }
+    }
+
+    /// Put a response into the scratch buffer. `finish` ends it and may read the request.
+    pub(super) fn write_response(
+        &mut self,
+        source: Source<'_>,
+        dialog: Option<Id>,
+        status: u16,
+        headers: &[CustomHeader<'_>],
+        finish: impl FnOnce(&mut Writer<'_>, &Message<'_>) -> Result<usize, WriteError>,
+    ) -> Result<usize, Error> {
+        let (id, request) = match source {
+            Source::Given(id, request) => (id, *request),
+            Source::Kept(id) => {
+                let slot = self.transactions.get(id).ok_or(Error::Gone)?;
+                let buffer = slot.message.as_ref().ok_or(Error::State)?;
+                let request = Message::parse(self.buffers.get(buffer));
+                (id, request.map_err(|_| Error::State)?)
+            }
+        };
+        let slot = self.transactions.get(id).ok_or(Error::Gone)?;
+        let path = slot.path.ok_or(Error::State)?;
+        let mut stateless = [0; 16];
+        compose::hex_text(self.request_hash(&request), &mut stateless);
+        let tag = match dialog.and_then(|id| Some((id, self.dialogs.get(id)?))) {
+            Some((id, slot)) => slot.text.get(self.dialog_text.block(id.index), field::LOCAL_TAG),
+            None => &stateless,
+        };
+        let account = slot.account.and_then(|id| Some((id, self.accounts.get(id)?)));
+        let own = |which| match account {
+            Some((id, slot)) => slot.text.get(self.account_text.block(id.index), which),
+            None => &[],
+        };
+        let is_invite = request.method() == Some(Method::Invite);
+        let makes_dialog = is_invite && (101..300).contains(&status);
+        let tag = (status > 100).then_some(tag);
+        let mut writer = Writer::new(&mut self.scratch);
+        // `received` names where the request came from; the response goes where `reply_path` says
+        compose::begin_response(&mut writer, &request, path.remote, status, tag, makes_dialog);
+        if makes_dialog {
+            writer.open(HeaderName::Contact);
+            compose::write_contact_uri(&mut writer, own(account_text::IDENTITY), &path).close();
+        }
+        if is_invite && (200..300).contains(&status) || status == 405 {
+            write_allow(&mut writer, self.config.methods);
+        }
+        if status > 100 && !own(account_text::USER_AGENT).is_empty() {
+            writer.header(HeaderName::Server, own(account_text::USER_AGENT));
+        }
+        compose::write_extra(&mut writer, headers);
+        finish(&mut writer, &request).map_err(|_| Error::TooLong)
+    }
+
+    /// Answer a request inside a dialog at once, remembering the response for its repetitions.
+    pub(super) fn answer_inside(
+        &mut self,
+        now: Instant,
+        received: &Received<'_>,
+        status: u16,
+    ) -> Option<Id> {
+        let path = reply_path(&received.message, received.path);
+        let opened = self.open_server(now, path, &received.head, Need::Reserved, Purpose::None);
+        let Ok(id) = opened else {
+            self.refuse(received, status); // without a memory; a repetition may get 481
+            return None;
+        };
+        let source = Source::Given(id, &received.message);
+        match self.write_response(source, None, status, &[], |writer, _| writer.finish()) {
+            Ok(len) => self.send_response(now, id, status, len),
+            Err(_) => self.close_transaction(id),
+        }
+        Some(id)
+    }
+}

@@ -1,0 +1,187 @@
+//! Requests that come in inside dialogs.
+
+use crate::call::State;
+use crate::random::Purpose as Draw;
+use crate::sdp::{self, Origin};
+use crate::sip::{HeaderName, Message, Method};
+use crate::table::Id;
+use crate::time::Instant;
+
+use super::calls::SDP;
+use super::compose::write_allow;
+use super::incoming::Source;
+use super::receive::{Received, reply_path};
+use super::slots::{Change, Purpose};
+use super::transactions::Need;
+use super::{Endpoint, Reason, Stage};
+
+impl Endpoint<'_> {
+    pub(super) fn request_inside(&mut self, now: Instant, received: &Received<'_>) {
+        let head = &received.head;
+        let Some((call, dialog)) = self.find_dialog(head) else {
+            self.refuse(received, 481);
+            return;
+        };
+        // numbers grow by any step, and never fall (RFC 3261 s12.2.2)
+        let last = self.dialogs.get(dialog).map_or(0, |slot| slot.remote_cseq);
+        if last != 0 && head.cseq.number <= last {
+            self.refuse(received, 500);
+            return;
+        }
+        self.dialogs.update(dialog, |slot| slot.remote_cseq = head.cseq.number);
+        let method = head.cseq.method;
+        match method {
+            Method::Bye => self.peer_hung_up(now, received, call),
+            Method::Invite => self.reinvited(now, received, call, dialog),
+            Method::Options if !self.is_taken(method) => self.options_inside(now, received),
+            _ if self.is_taken(method) && self.live_call(call).is_ok() => {
+                self.take_request(now, received, Some(call));
+            }
+            _ => self.refuse_method(received),
+        }
+    }
+
+    fn peer_hung_up(&mut self, now: Instant, received: &Received<'_>, call: Id) {
+        let state = self.calls.get(call).map_or(State::Over, |slot| slot.state);
+        self.answer_inside(now, received, 200);
+        self.keep_inbox(received.message.bytes());
+        if state == State::Ringing {
+            self.refuse_call(now, call, 487, &[]); // RFC 3261 s15.1.2
+        }
+        let reason =
+            if state == State::Ringing { Reason::CallerGaveUp } else { Reason::PeerHungUp };
+        self.call_over(call, reason);
+    }
+
+    fn options_inside(&mut self, now: Instant, received: &Received<'_>) {
+        let path = reply_path(&received.message, received.path);
+        let opened = self.open_server(now, path, &received.head, Need::Reserved, Purpose::None);
+        let Ok(id) = opened else {
+            self.refuse(received, 503);
+            return;
+        };
+        let methods = self.config.methods;
+        let source = Source::Given(id, &received.message);
+        let written = self.write_response(source, None, 200, &[], |writer, _| {
+            write_allow(writer, methods);
+            writer.header(HeaderName::Accept, SDP);
+            writer.finish()
+        });
+        match written {
+            Ok(len) => self.send_response(now, id, 200, len),
+            Err(_) => self.close_transaction(id),
+        }
+    }
+
+    /// A re-INVITE: the peer holds, resumes, moves its media, or asks for our offer.
+    fn reinvited(&mut self, now: Instant, received: &Received<'_>, call: Id, dialog: Id) {
+        let Some(slot) = self.calls.get(call) else { return };
+        let (state, change, invite) = (slot.state, slot.change, slot.invite);
+        if state == State::Answered && !slot.awaits_answer {
+            // the ACK was lost or is late: this request proves that our 200 arrived
+            if let Some(invite) = invite {
+                self.drive(now, invite, crate::transaction::Event::Ack);
+                self.call_acknowledged(now, call, invite, None);
+            }
+        }
+        let Some(slot) = self.calls.get(call) else { return };
+        let in_order = slot.state == State::Established && !slot.awaits_answer;
+        match state {
+            State::Ringing => return self.refuse_with_retry_after(now, received),
+            State::Calling | State::Answered if !in_order => {
+                self.answer_inside(now, received, 491);
+                return;
+            }
+            _ if !in_order || change == Change::Sent => {
+                let status = if slot.state == State::Established { 491 } else { 481 };
+                self.answer_inside(now, received, status);
+                return;
+            }
+            _ => {}
+        }
+        if !self.body_is_fit(received) {
+            return;
+        }
+        if self.refresh_target(dialog, received.path, &received.message).is_err() {
+            self.refuse(received, 513);
+            return;
+        }
+        self.answer_reinvite(now, received, call, dialog);
+    }
+
+    /// A second INVITE before the first is answered (RFC 3261 s14.2).
+    fn refuse_with_retry_after(&mut self, _now: Instant, received: &Received<'_>) {
+        let seconds = self.random.u32(Draw::Jitter) % 11;
+        self.stats.refused += 1;
+        self.reply(&received.message, received.path, 500, |writer| {
+            writer.header_number(HeaderName::RetryAfter, seconds.into());
+        });
+    }
+
+    fn answer_reinvite(&mut self, now: Instant, received: &Received<'_>, call: Id, dialog: Id) {
+        let Some(slot) = self.calls.get(call) else { return };
+        let Some(local) = slot.local.clone() else { return };
+        let version = slot.session_version + 1;
+        let origin = Origin { session_id: slot.session_id, version };
+        let (account, shape, old) = (slot.account, slot.shape, slot.plan);
+        let path = reply_path(&received.message, received.path);
+        let opened = self.open_server(now, path, &received.head, Need::Reserved, Purpose::Reinvite);
+        let Ok(id) = opened else {
+            self.refuse(received, 503);
+            return;
+        };
+        self.transactions.update(id, |slot| {
+            slot.call = Some(call);
+            slot.account = Some(account);
+        });
+        let late = received.message.body().is_empty();
+        let mut plan = None;
+        let mut refused = 500;
+        let source = Source::Given(id, &received.message);
+        let written = self.write_response(source, Some(dialog), 200, &[], |writer, request| {
+            writer.finish_with(SDP, |room| {
+                if late {
+                    return match (&shape, &old) {
+                        (Some(shape), Some(old)) => {
+                            sdp::write_reoffer(room, &local, origin, shape, old)
+                        }
+                        _ => sdp::write_offer(room, &local, origin),
+                    }
+                    .map_err(|_| ());
+                }
+                let (len, agreed) = sdp::answer(request.body(), &local, origin, room)
+                    .map_err(|error| refused = error.status())?;
+                plan = Some(agreed);
+                Ok(len)
+            })
+        });
+        let Ok(len) = written else {
+            self.refuse_reinvite(now, received, id, refused);
+            return;
+        };
+        let sent = self.scratch.get(..len).and_then(|bytes| Message::parse(bytes).ok());
+        let shape = sent.and_then(|message| sdp::Shape::of(message.body()));
+        self.calls.update(call, |slot| {
+            slot.session_version = version;
+            slot.invite = Some(id);
+            slot.shape = shape.or(slot.shape);
+            slot.plan = plan.or(slot.plan);
+            slot.awaits_answer = late;
+        });
+        self.send_response(now, id, 200, len);
+        if plan.is_some() && plan != old {
+            self.keep_inbox(received.message.bytes());
+            self.tell_media(call, Stage::Agreed);
+        }
+    }
+
+    fn refuse_reinvite(&mut self, now: Instant, received: &Received<'_>, id: Id, status: u16) {
+        let source = Source::Given(id, &received.message);
+        let written = self.write_response(source, None, status, &[], |writer, _| writer.finish());
+        match written {
+            Ok(len) => self.send_response(now, id, status, len),
+            Err(_) => self.close_transaction(id),
+        }
+        self.transactions.update(id, |slot| slot.call = None);
+    }
+}

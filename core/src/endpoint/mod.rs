@@ -1,0 +1,231 @@
+//! The signalling machine: one endpoint with its accounts, calls and requests.
+//!
+//! Three verbs: something goes in ([`Endpoint::handle`], or a command that answers at once),
+//! [`Endpoint::poll_action`] says what to do, [`Endpoint::poll_timeout`] says when to come back.
+
+mod accounts;
+mod action;
+mod auth;
+mod calls;
+mod command;
+mod compose;
+mod config;
+mod custom;
+mod dialogs;
+mod event;
+mod incoming;
+mod inside;
+mod poll;
+mod receive;
+mod requests;
+mod resolve;
+mod responses;
+pub(crate) mod slots;
+mod stats;
+mod timers;
+mod transactions;
+mod view;
+mod wrappers;
+
+pub use action::{Action, Input, QueryId};
+pub use command::{
+    Account, Body, Command, CustomHeader, Error, OutgoingCall, OutgoingRequest, Reply,
+};
+pub use config::{Config, Methods};
+pub use event::{Event, Reason, Stage};
+pub use stats::Stats;
+pub use view::{AccountView, CallView, Usage};
+
+use crate::buffers::{BufferId, Buffers};
+use crate::index::Index;
+use crate::path::Path;
+use crate::random::{Purpose, Random};
+use crate::storage::{Slots, Storage};
+use crate::table::{Id, Table};
+use crate::text::Texts;
+use crate::time::{Duration, Instant};
+
+use slots::{AccountSlot, CallSlot, DialogSlot, TransactionSlot};
+
+/// Names an account of one endpoint.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct AccountId(pub(crate) Id);
+
+/// Names a call of one endpoint; never names another, also after the call's end.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct CallId(pub(crate) Id);
+
+/// Names a request outside calls, or inside one, of one endpoint.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RequestId(pub(crate) Id);
+
+/// A SIP user agent: accounts, registrations, calls and requests, without any IO.
+///
+/// A driver does three things a turn: it puts one input or command in, drains
+/// [`Endpoint::poll_action`], and sleeps until [`Endpoint::poll_timeout`].
+///
+/// ```
+/// use sansip::endpoint::{Account, Action, Config, Endpoint};
+/// use sansip::storage::SmallMemory;
+/// use sansip::time::Instant;
+///
+/// let mut memory = SmallMemory::new();
+/// let local = "192.0.2.4:5060".parse().ok();
+/// let config = Config { local, ..Config::default() };
+/// let mut endpoint = Endpoint::new(config, [7; 32], memory.storage());
+///
+/// let now = Instant::ZERO;
+/// let account = Account {
+///     identity: "sip:100@192.0.2.1",
+///     registrar: "sip:192.0.2.1",
+///     password: "secret",
+///     ..Account::default()
+/// };
+/// let account = endpoint.add_account(now, account)?;
+/// endpoint.register(now, account)?;
+/// let mut sent = 0;
+/// while let Some(action) = endpoint.poll_action(now) {
+///     if let Action::Transmit { bytes, .. } = action {
+///         assert!(bytes.starts_with(b"REGISTER sip:192.0.2.1 SIP/2.0\r\n"));
+///         sent += 1;
+///     }
+/// }
+/// assert_eq!(sent, 1);
+/// assert!(endpoint.poll_timeout().is_some()); // it will be sent again unless an answer comes
+/// # Ok::<(), sansip::endpoint::Error>(())
+/// ```
+pub struct Endpoint<'a> {
+    config: Config,
+    random: Random,
+    /// Hides slot numbers in our identifiers.
+    mask: u32,
+    hash_key: [u64; 2],
+    accounts: Table<'a, AccountSlot>,
+    account_text: Texts<'a>,
+    calls: Table<'a, CallSlot>,
+    dialogs: Table<'a, DialogSlot>,
+    dialog_text: Texts<'a>,
+    transactions: Table<'a, TransactionSlot>,
+    index: Index<'a>,
+    buffers: Buffers<'a>,
+    /// The message of this turn, kept for the events that it causes.
+    inbox: Option<BufferId>,
+    /// Counts inputs and commands, so that an event knows whether the inbox is its message.
+    turn: u32,
+    /// Where messages are put together.
+    scratch: Slots<'a, u8>,
+    /// The one stateless response that waits to be sent, and where to.
+    reply: Slots<'a, u8>,
+    reply_to: Option<(Path, usize)>,
+    stats: Stats,
+}
+
+impl<'a> Endpoint<'a> {
+    /// An endpoint without accounts.
+    ///
+    /// `seed` must differ at each boot: Call-IDs, branches, tags and nonces follow from it, and a
+    /// server that sees them again takes a new request for an old one.
+    pub fn new(config: Config, seed: [u8; 32], storage: Storage<'a>) -> Self {
+        let mut random = Random::new(seed);
+        let mask = random.u32(Purpose::Key);
+        let hash_key = [random.u64(Purpose::Key), random.u64(Purpose::Key)];
+        let t1 = config.t1.clamp(Duration::from_millis(10), Duration::from_secs(10));
+        let t2 = config.t2.clamp(t1, Duration::from_secs(60));
+        Self {
+            config: Config { t1, t2, ..config },
+            random,
+            mask,
+            hash_key,
+            accounts: Table::new(storage.accounts),
+            account_text: Texts::new(storage.account_text, storage.text_bytes),
+            calls: Table::new(storage.calls),
+            dialogs: Table::new(storage.dialogs),
+            dialog_text: Texts::new(storage.dialog_text, storage.text_bytes),
+            transactions: Table::new(storage.transactions),
+            index: Index::new(storage.index),
+            buffers: Buffers::new(storage.buffers, storage.buffer_states, storage.message_bytes),
+            inbox: None,
+            turn: 0,
+            scratch: storage.scratch,
+            reply: storage.reply,
+            reply_to: None,
+            stats: Stats::default(),
+        }
+    }
+
+    /// Put one input in. Never fails: what makes no sense is counted and dropped.
+    pub fn handle(&mut self, now: Instant, input: Input<'_>) {
+        self.begin_turn();
+        match input {
+            Input::Message { path, bytes } => self.receive(now, path, bytes),
+            Input::Resolved { query, targets } => self.resolved(now, query, targets),
+            Input::SendFailed { path } => self.send_failed(now, path),
+            Input::Closed { flow } => self.flow_closed(now, flow),
+            Input::Connected { .. } => {} // the driver sends what waits for the connection
+            Input::LocalAddress { old, new } => self.local_address(now, old, new),
+        }
+    }
+
+    /// Carry out one command, at once or as far as it goes.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing has changed then.
+    pub fn command(&mut self, now: Instant, command: Command<'_>) -> Result<Reply, Error> {
+        self.begin_turn();
+        match command {
+            Command::AddAccount(account) => self.insert_account(&account),
+            Command::RemoveAccount(account) => self.delete_account(now, account),
+            Command::Register(account) => self.want_registration(now, account, true),
+            Command::Unregister(account) => self.want_registration(now, account, false),
+            Command::QueryBindings(account) => self.want_query(now, account),
+            Command::Call(call) => self.place_call(now, &call),
+            Command::Progress { call, status, media, headers } => {
+                self.ring(now, call, status, media, headers)
+            }
+            Command::Answer { call, media, headers } => self.accept(now, call, media, headers),
+            Command::Reject { call, status, headers } => self.decline(now, call, status, headers),
+            Command::HangUp(call) => self.end_call(now, call, Reason::HungUp),
+            Command::Hold(call) => self.change_hold(now, call, true),
+            Command::Resume(call) => self.change_hold(now, call, false),
+            Command::Request(request) => self.send_request(now, &request),
+            Command::RequestInCall { call, method, headers, body } => {
+                self.send_request_inside(now, call, method, headers, body)
+            }
+            Command::Respond { request, status, headers, body } => {
+                self.answer_request(now, request, status, headers, body)
+            }
+            Command::MediaSilent(call) => self.media_went_silent(now, call),
+        }
+    }
+
+    /// When to come back at the latest, if nothing comes in before.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [
+            self.transactions.next_deadline(),
+            self.calls.next_deadline(),
+            self.accounts.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// What happened so far, counted.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    fn begin_turn(&mut self) {
+        self.turn = self.turn.wrapping_add(1);
+        if let Some(buffer) = self.inbox.take() {
+            self.buffers.give(buffer);
+        }
+    }
+
+    /// Keep the message of this turn for the events that it causes.
+    fn keep_inbox(&mut self, bytes: &[u8]) {
+        if self.inbox.is_none() {
+            self.inbox = self.buffers.keep(bytes);
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! What the driver is told to do.
+//!
+//! The order is fixed: a stateless response, then calls, accounts and transactions that have
+//! something to say, each table in the order in which its slots came to it; within a slot events
+//! come before what is to be sent.
+
+use crate::call::State;
+use crate::path::Path;
+use crate::sip::{Message, Method, Uri, Writer};
+use crate::table::Id;
+use crate::time::Instant;
+
+use super::compose;
+use super::dialogs::transport_of;
+use super::resolve::Asker;
+use super::slots::{
+    AccountNews, Cancel, News, RequestNews, Resolving, TransactionSlot, account_text,
+    dialog_text as field,
+};
+use super::{AccountId, Action, CallId, Endpoint, Event, QueryId, Reason, RequestId};
+
+/// What was picked, before it is described: picking changes slots, describing only lends them.
+#[derive(Clone, Copy)]
+enum Choice {
+    Reply(Path, usize),
+    Scratch(Path, usize),
+    Message(Id),
+    Response(Id),
+    Resolve(Asker),
+    Call(Id, News),
+    Ended(Id, Reason, bool),
+    Account(Id, AccountNews, bool),
+    Request(Id, RequestNews, bool),
+}
+
+impl Endpoint<'_> {
+    /// The next thing to do, until there is none. Also lets deadlines that have come take effect.
+    pub fn poll_action(&mut self, now: Instant) -> Option<Action<'_>> {
+        let choice = loop {
+            if let Some(choice) = self.choose(now) {
+                break choice;
+            }
+            if !self.fire_one(now) {
+                return None;
+            }
+        };
+        self.describe(choice)
+    }
+
+    fn choose(&mut self, now: Instant) -> Option<Choice> {
+        if let Some((path, len)) = self.reply_to.take() {
+            return Some(Choice::Reply(path, len));
+        }
+        loop {
+            if let Some(id) = self.calls.first_ready() {
+                return Some(self.choose_of_call(id));
+            }
+            if let Some(id) = self.accounts.first_ready() {
+                return Some(self.choose_of_account(id));
+            }
+            let id = self.transactions.first_ready()?;
+            if let Some(choice) = self.choose_of_transaction(now, id) {
+                return Some(choice);
+            }
+        }
+    }
+
+    fn choose_of_call(&mut self, id: Id) -> Choice {
+        let turn = self.turn;
+        let chosen = self.calls.update(id, |slot| {
+            if slot.resolving == Resolving::Wanted {
+                slot.resolving = Resolving::Asked;
+                return Choice::Resolve(Asker::Call(id));
+            }
+            let news = slot.news.first();
+            slot.news.remove(news);
+            if news == News::ENDED {
+                slot.told = true;
+                let reason = slot.reason.unwrap_or(Reason::ProtocolError);
+                return Choice::Ended(id, reason, slot.turn == turn);
+            }
+            Choice::Call(id, news)
+        });
+        let over = self.calls.get(id).is_some_and(|slot| slot.told && slot.state == State::Over);
+        if over {
+            self.remove_call(id);
+        }
+        chosen.unwrap_or(Choice::Call(id, News::NONE))
+    }
+
+    fn choose_of_account(&mut self, id: Id) -> Choice {
+        let turn = self.turn;
+        let chosen = self.accounts.update(id, |slot| match slot.news.take() {
+            Some(news) => Choice::Account(id, news, slot.turn == turn),
+            None => {
+                slot.resolving = Resolving::Asked;
+                Choice::Resolve(Asker::Account(id))
+            }
+        });
+        chosen.unwrap_or(Choice::Resolve(Asker::Account(id)))
+    }
+
+    fn choose_of_transaction(&mut self, _now: Instant, id: Id) -> Option<Choice> {
+        let turn = self.turn;
+        let chosen = self.transactions.update(id, |slot| choose_of_slot(id, slot, turn))?;
+        if let Some(Choice::Scratch(path, _)) = chosen {
+            let len = self.write_cancel(id)?;
+            self.stats.sent += 1;
+            return Some(Choice::Scratch(path, len));
+        }
+        if chosen.is_none() {
+            // nothing more to say: it was only waiting to be removed
+            self.close_transaction(id);
+        }
+        chosen
+    }
+
+    /// CANCEL is made from its INVITE at each send.
+    fn write_cancel(&mut self, id: Id) -> Option<usize> {
+        let buffer = self.transactions.get(id)?.message.as_ref()?;
+        let invite = Message::parse(self.buffers.get(buffer)).ok()?;
+        if invite.method() != Some(Method::Invite) {
+            return None;
+        }
+        let mut writer = Writer::new(&mut self.scratch);
+        compose::write_like_invite(&mut writer, &invite, Method::Cancel, None);
+        writer.finish().ok()
+    }
+
+    fn describe(&mut self, choice: Choice) -> Option<Action<'_>> {
+        if matches!(choice, Choice::Reply(..) | Choice::Message(_) | Choice::Response(_)) {
+            self.stats.sent += 1;
+        }
+        Some(match choice {
+            Choice::Reply(path, len) => {
+                Action::Transmit { path, bytes: self.reply.get(..len).unwrap_or(&[]) }
+            }
+            Choice::Scratch(path, len) => {
+                Action::Transmit { path, bytes: self.scratch.get(..len).unwrap_or(&[]) }
+            }
+            Choice::Message(id) => {
+                let slot = self.transactions.get(id)?;
+                Action::Transmit {
+                    path: slot.path?,
+                    bytes: self.buffers.get(slot.message.as_ref()?),
+                }
+            }
+            Choice::Response(id) => {
+                let slot = self.transactions.get(id)?;
+                Action::Transmit {
+                    path: slot.path?,
+                    bytes: self.buffers.get(slot.response.as_ref()?),
+                }
+            }
+            Choice::Resolve(asker) => self.describe_resolve(asker)?,
+            Choice::Call(id, news) => Action::Event(self.describe_call(id, news)?),
+            Choice::Ended(id, reason, fresh) => {
+                let message = if fresh { self.inbox_message() } else { None };
+                Action::Event(Event::Ended { call: CallId(id), reason, message })
+            }
+            Choice::Account(id, news, fresh) => {
+                let message = if fresh { self.inbox_message() } else { None };
+                Action::Event(describe_account(AccountId(id), news, message))
+            }
+            Choice::Request(id, news, fresh) => {
+                Action::Event(self.describe_request(id, news, fresh))
+            }
+        })
+    }
+
+    fn describe_resolve(&self, asker: Asker) -> Option<Action<'_>> {
+        let uri = match asker {
+            Asker::Account(id) => self.server_uri(id)?,
+            Asker::Call(id) => {
+                let slot = self.calls.get(id)?;
+                let proxy = self.account_field(slot.account, account_text::OUTBOUND_PROXY);
+                if proxy.is_empty() { self.dialog_field(slot.dialog, field::TARGET) } else { proxy }
+            }
+            Asker::Request(id) => {
+                let account = self.transactions.get(id)?.account?;
+                let proxy = self.account_field(account, account_text::OUTBOUND_PROXY);
+                if proxy.is_empty() { self.kept_message(id)?.uri()? } else { proxy }
+            }
+        };
+        let uri = Uri::parse(uri).ok()?;
+        let host = core::str::from_utf8(uri.maddr().or(uri.host())?.as_bytes()).ok()?;
+        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        Some(Action::Resolve {
+            query: QueryId::new(asker),
+            host,
+            port: uri.port(),
+            transport: transport_of(&uri),
+        })
+    }
+
+    fn describe_call(&self, id: Id, news: News) -> Option<Event<'_>> {
+        let slot = self.calls.get(id)?;
+        let call = CallId(id);
+        let message = if slot.turn == self.turn { self.inbox_message() } else { None };
+        Some(match news {
+            News::INCOMING => Event::Incoming {
+                call,
+                account: AccountId(slot.account),
+                message: slot.invite.and_then(|invite| self.kept_message(invite)),
+            },
+            News::PROGRESS => Event::Progress { call, status: slot.status, message },
+            News::MEDIA => Event::Media { call, stage: slot.stage, plan: slot.plan?, message },
+            News::ESTABLISHED => Event::Established { call, message },
+            _ => Event::HoldFailed {
+                call,
+                reason: slot.change_failure.unwrap_or(Reason::ProtocolError),
+            },
+        })
+    }
+
+    fn describe_request(&self, id: Id, news: RequestNews, fresh: bool) -> Event<'_> {
+        let request = RequestId(id);
+        let slot = self.transactions.get(id);
+        match news {
+            RequestNews::Request => Event::Request {
+                request,
+                call: slot.and_then(|slot| slot.call).map(CallId),
+                account: slot.and_then(|slot| slot.account).map(AccountId),
+                message: self.kept_message(id),
+            },
+            RequestNews::Response(outcome) => {
+                let message = if fresh { self.inbox_message() } else { None };
+                Event::Response { request, outcome, message }
+            }
+        }
+    }
+
+    fn inbox_message(&self) -> Option<Message<'_>> {
+        Message::parse(self.buffers.get(self.inbox.as_ref()?)).ok()
+    }
+}
+
+/// The next thing of a transaction; `None` where it is only to be removed.
+fn choose_of_slot(id: Id, slot: &mut TransactionSlot, turn: u32) -> Option<Choice> {
+    if slot.resolving == Resolving::Wanted {
+        slot.resolving = Resolving::Asked;
+        return Some(Choice::Resolve(Asker::Request(id)));
+    }
+    if let Some(news) = slot.news.take() {
+        return Some(Choice::Request(id, news, slot.turn == turn));
+    }
+    if core::mem::take(&mut slot.send_message) {
+        return Some(Choice::Message(id));
+    }
+    if core::mem::take(&mut slot.send_response) {
+        return Some(Choice::Response(id));
+    }
+    match (&mut slot.cancel, slot.path) {
+        (Cancel::Sent(_, send), Some(path)) if *send => {
+            *send = false;
+            Some(Choice::Scratch(path, 0))
+        }
+        _ => None,
+    }
+}
+
+fn describe_account<'e>(
+    account: AccountId,
+    news: AccountNews,
+    message: Option<Message<'e>>,
+) -> Event<'e> {
+    match news {
+        AccountNews::Registered { expires_s } => Event::Registered { account, expires_s, message },
+        AccountNews::Failed { reason, retry_s } => {
+            Event::RegistrationFailed { account, reason, retry_s, message }
+        }
+        AccountNews::Unregistered => Event::Unregistered { account, message },
+        AccountNews::Bindings { known } => {
+            Event::Bindings { account, message: message.filter(|_| known) }
+        }
+    }
+}

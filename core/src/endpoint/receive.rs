@@ -1,0 +1,115 @@
+//! Messages that come in: whose are they?
+
+use crate::path::Path;
+use crate::sip::{Head, Message, Method, StartLine, Writer};
+use crate::time::Instant;
+
+use super::Endpoint;
+use super::compose;
+
+/// A message with what was read of it already.
+#[derive(Clone, Copy)]
+pub(super) struct Received<'m> {
+    pub(super) path: Path,
+    pub(super) message: Message<'m>,
+    pub(super) head: Head<'m>,
+}
+
+impl Endpoint<'_> {
+    pub(super) fn receive(&mut self, now: Instant, path: Path, bytes: &[u8]) {
+        // CRLFs between messages and as keep-alive (RFC 3261 s7.5, RFC 5626 s3.5.1)
+        let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
+        let Some(bytes) = start.and_then(|start| bytes.get(start..)) else { return };
+        self.stats.received += 1;
+        let message = match Message::parse(bytes) {
+            Ok(message) => message,
+            Err(_) => {
+                self.stats.malformed += 1;
+                if let Some(message) = Message::salvage(bytes) {
+                    self.refuse_broken(&message, path, 400);
+                }
+                return;
+            }
+        };
+        match Head::parse(&message) {
+            Ok(head) => {
+                let received = Received { path, message, head };
+                match head.start {
+                    StartLine::Request { .. } => self.on_request(now, &received),
+                    StartLine::Response { status, .. } => self.on_response(now, &received, status),
+                }
+            }
+            Err(error) => {
+                self.stats.malformed += 1;
+                self.refuse_broken(&message, path, error.status());
+            }
+        }
+    }
+
+    /// Answer a request that is broken, as far as it says where to; responses and ACKs are dropped.
+    fn refuse_broken(&mut self, message: &Message<'_>, path: Path, status: u16) {
+        let answerable = message.method().is_some_and(|method| method != Method::Ack);
+        if answerable {
+            self.stats.refused += 1;
+            self.reply(message, path, status, |_| {});
+        }
+    }
+
+    /// Answer a request without a transaction (RFC 3261 s8.2.7). A second one before the driver
+    /// took the first is dropped, which the peer sees as loss.
+    pub(super) fn reply(
+        &mut self,
+        request: &Message<'_>,
+        path: Path,
+        status: u16,
+        more: impl FnOnce(&mut Writer<'_>),
+    ) {
+        if self.reply_to.is_some() {
+            self.stats.replies_dropped += 1;
+            return;
+        }
+        let tag = self.stateless_tag(request);
+        let mut writer = Writer::new(&mut self.reply);
+        compose::begin_response(&mut writer, request, path.remote, status, Some(&tag), false);
+        more(&mut writer);
+        match writer.finish() {
+            Ok(len) => self.reply_to = Some((reply_path(request, path), len)),
+            Err(_) => self.stats.too_long += 1,
+        }
+    }
+
+    /// Send what stands in the scratch buffer once.
+    pub(super) fn reply_from_scratch(&mut self, path: Path, len: usize) {
+        if self.reply_to.is_some() {
+            self.stats.replies_dropped += 1;
+            return;
+        }
+        let (Some(from), Some(to)) = (self.scratch.get(..len), self.reply.get_mut(..len)) else {
+            return;
+        };
+        to.copy_from_slice(from);
+        self.reply_to = Some((path, len));
+    }
+
+    /// The same request gets the same tag, without a memory (RFC 3261 s8.2.7).
+    fn stateless_tag(&self, request: &Message<'_>) -> [u8; 16] {
+        let mut tag = [b'0'; 16];
+        compose::hex_text(self.request_hash(request), &mut tag);
+        tag
+    }
+}
+
+/// Where a response goes (RFC 3261 s18.2.2, RFC 3581 s4): back to the source address, and to its
+/// port where `rport` asked for it, else to the port of the Via.
+pub(super) fn reply_path(request: &Message<'_>, path: Path) -> Path {
+    let via = request.values(crate::sip::HeaderName::Via).next();
+    let via = via.and_then(|value| crate::sip::Via::parse(value).ok());
+    match via {
+        Some(via) if !path.transport.is_reliable() && via.rport().is_none() => {
+            let mut remote = path.remote;
+            remote.set_port(via.port().unwrap_or(path.transport.default_port()));
+            Path { remote, ..path }
+        }
+        _ => path,
+    }
+}

@@ -1,0 +1,269 @@
+//! Requests that the application sends and answers itself.
+
+use crate::call::State;
+use crate::path::Path;
+use crate::random::Purpose as Draw;
+use crate::sip::{Message, Method, Uri, Writer};
+use crate::table::Id;
+use crate::time::Instant;
+
+use super::compose::{self, Branch, ContactKind, Party, Request, hex_text};
+use super::dialogs::Target;
+use super::incoming::Source;
+use super::receive::Received;
+use super::responses::happening;
+use super::slots::{Machine, Purpose, RequestNews, Resolving, TransactionSlot, account_text};
+use super::transactions::Need;
+use super::{
+    AccountId, Body, CallId, CustomHeader, Endpoint, Error, OutgoingRequest, Reason, Reply,
+    RequestId, custom,
+};
+
+impl Endpoint<'_> {
+    pub(super) fn send_request(
+        &mut self,
+        now: Instant,
+        request: &OutgoingRequest<'_>,
+    ) -> Result<Reply, Error> {
+        let AccountId(account) = request.account;
+        self.accounts.get(account).ok_or(Error::Gone)?;
+        check(request.method, request.headers)?;
+        let target_len = self.write_target(account, request.target)?;
+        let target = self.scratch.get(..target_len).unwrap_or(&[]);
+        let proxy = self.account_field(account, account_text::OUTBOUND_PROXY);
+        let server = self.accounts.get(account).and_then(|slot| slot.server);
+        let path = match Uri::parse(if proxy.is_empty() { target } else { proxy }) {
+            Ok(_) if !proxy.is_empty() && server.is_some() => server,
+            Ok(uri) => self.known_path(&uri),
+            Err(_) => return Err(Error::Invalid),
+        };
+        let slot = TransactionSlot {
+            purpose: Purpose::Request,
+            account: Some(account),
+            path,
+            random: self.random.u64(Draw::Branch),
+            cseq: self.random.u32(Draw::CSeq) >> 4,
+            resolving: if path.is_none() { Resolving::Wanted } else { Resolving::No },
+            since: now,
+            ..TransactionSlot::IDLE
+        };
+        let id = self.open_transaction(slot, Need::New)?;
+        let written = self.write_outside(account, id, request);
+        if let Err(error) = written.and_then(|len| self.launch(now, id, len)) {
+            self.close_transaction(id);
+            return Err(error);
+        }
+        Ok(Reply::Request(RequestId(id)))
+    }
+
+    /// Put a request outside dialogs into the scratch buffer; without Via and Contact where the way
+    /// is not known.
+    fn write_outside(
+        &mut self,
+        account: Id,
+        id: Id,
+        request: &OutgoingRequest<'_>,
+    ) -> Result<usize, Error> {
+        let (mut call_id, mut tag) = ([0; 16], [0; 16]);
+        hex_text(self.random.u64(Draw::CallId), &mut call_id);
+        hex_text(self.random.u64(Draw::Tag), &mut tag);
+        // the reply buffer lends room for the URI, which the scratch buffer cannot keep
+        let target_len = self.write_target(account, request.target)?;
+        let target: heapless::Vec<u8, TARGET_MAX> =
+            heapless::Vec::from_slice(self.scratch.get(..target_len).unwrap_or(&[]))
+                .map_err(|_| Error::TooLong)?;
+        let slot = self.transactions.get(id).ok_or(Error::Gone)?;
+        let account_slot = self.accounts.get(account).ok_or(Error::Gone)?;
+        let block = self.account_text.block(account.index);
+        let own = |which| account_slot.text.get(block, which);
+        let method = Method::parse(request.method.as_bytes());
+        let identity = own(account_text::IDENTITY);
+        let written = Request {
+            method,
+            target: Target { uri: &target, routes: &[], last: &[] },
+            path: slot.path.as_ref(),
+            branch: Branch { slot: id.index ^ self.mask, random: slot.random },
+            from: Party::identity(own(account_text::DISPLAY_NAME), identity, &tag),
+            to: Party::identity(&[], &target, &[]),
+            call_id: &call_id,
+            cseq: slot.cseq,
+            contact: ContactKind::for_method(method),
+            identity,
+            user_agent: own(account_text::USER_AGENT),
+            custom: [own(account_text::HEADERS), &[]],
+            extra: request.headers,
+            methods: self.config.methods,
+        };
+        let mut writer = Writer::new(&mut self.scratch);
+        written.write(&mut writer);
+        finish(&mut writer, request.body)
+    }
+
+    /// The way is known now: add what depends on it, and send.
+    pub(super) fn complete_request(
+        &mut self,
+        now: Instant,
+        id: Id,
+        path: Path,
+    ) -> Result<(), Reason> {
+        let branch = self.branch(id);
+        let slot = self.transactions.get(id).ok_or(Reason::NoRoom)?;
+        let buffer = slot.message.as_ref().ok_or(Reason::NoRoom)?;
+        let account = slot.account.and_then(|id| Some((id, self.accounts.get(id)?)));
+        let identity = account.map_or(&[][..], |(id, slot)| {
+            slot.text.get(self.account_text.block(id.index), account_text::IDENTITY)
+        });
+        let old = Message::parse(self.buffers.get(buffer));
+        let old = old.map_err(|_| Reason::ProtocolError)?;
+        let mut writer = Writer::new(&mut self.scratch);
+        compose::complete(&mut writer, &old, &path, branch, slot.cseq, identity);
+        let kind = old.header(crate::sip::HeaderName::ContentType);
+        let len = match kind {
+            Some(kind) if !old.body().is_empty() => writer.finish_with_body(kind, old.body()),
+            _ => writer.finish(),
+        };
+        let len = len.map_err(|_| Reason::TooLong)?;
+        let old = self.transactions.update(id, |slot| slot.message.take()).flatten();
+        if let Some(buffer) = old {
+            self.buffers.give(buffer);
+        }
+        self.launch(now, id, len).map_err(|_| Reason::NoRoom)
+    }
+
+    pub(super) fn send_request_inside(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        method: &str,
+        headers: &[CustomHeader<'_>],
+        body: Option<Body<'_>>,
+    ) -> Result<Reply, Error> {
+        let CallId(call) = call;
+        if self.live_call(call)?.state != State::Established {
+            return Err(Error::State);
+        }
+        check(method, headers)?;
+        let method = Method::parse(method.as_bytes());
+        if method == Method::Register {
+            return Err(Error::Invalid);
+        }
+        let id = self.open_request(now, call, Purpose::Request, Need::New)?;
+        let written = self.write_in_dialog(call, id, method, headers, |writer, _| match body {
+            Some(body) => writer.finish_with_body(body.content_type.as_bytes(), body.bytes),
+            None => writer.finish(),
+        });
+        if let Err(error) = written.and_then(|len| self.launch(now, id, len)) {
+            self.close_transaction(id);
+            return Err(error);
+        }
+        Ok(Reply::Request(RequestId(id)))
+    }
+
+    pub(super) fn request_answered(
+        &mut self,
+        now: Instant,
+        id: Id,
+        received: &Received<'_>,
+        status: u16,
+    ) {
+        if !self.drive(now, id, happening(status)).deliver || status < 200 {
+            return;
+        }
+        if matches!(status, 401 | 407) {
+            match self.retry_with_credentials(now, id, received) {
+                Ok(_) => {
+                    self.follow_cseq(id);
+                    return;
+                }
+                Err(Reason::AuthenticationFailed) => {}
+                Err(reason) => return self.request_over(id, Err(reason)),
+            }
+        }
+        self.keep_inbox(received.message.bytes());
+        self.request_over(id, Ok(status));
+        // the peer has it and answered: the bytes are not needed any more
+        let message = self.transactions.update(id, |slot| slot.message.take()).flatten();
+        if let Some(buffer) = message {
+            self.buffers.give(buffer);
+        }
+    }
+
+    /// A retry inside a dialog used the next CSeq.
+    fn follow_cseq(&mut self, id: Id) {
+        let Some(slot) = self.transactions.get(id) else { return };
+        let cseq = slot.cseq;
+        let dialog = slot.call.and_then(|call| self.calls.get(call)).map(|slot| slot.dialog);
+        if let Some(dialog) = dialog {
+            self.dialogs.update(dialog, |slot| slot.local_cseq = slot.local_cseq.max(cseq));
+        }
+    }
+
+    pub(super) fn request_over(&mut self, id: Id, outcome: Result<u16, Reason>) {
+        let turn = self.turn;
+        self.transactions.update(id, |slot| {
+            slot.news = Some(RequestNews::Response(outcome));
+            slot.turn = turn;
+            slot.resolving = Resolving::No;
+            // a machine that is done is removed once the application knows
+            slot.doomed |= outcome.is_err();
+            slot.purpose = Purpose::None;
+        });
+    }
+
+    pub(super) fn answer_request(
+        &mut self,
+        now: Instant,
+        request: RequestId,
+        status: u16,
+        headers: &[CustomHeader<'_>],
+        body: Option<Body<'_>>,
+    ) -> Result<Reply, Error> {
+        let RequestId(id) = request;
+        let slot = self.transactions.get(id).ok_or(Error::Gone)?;
+        let open = matches!(&slot.machine, Machine::ServerRequest(machine) if machine.is_open());
+        if !open || slot.purpose != Purpose::Request {
+            return Err(Error::State);
+        }
+        let bad = headers.iter().any(|header| custom::check(header).is_err());
+        if !(200..=699).contains(&status) || bad {
+            return Err(Error::Invalid);
+        }
+        let dialog = slot.call.and_then(|call| self.calls.get(call)).map(|slot| slot.dialog);
+        let source = Source::Kept(id);
+        let len = self.write_response(source, dialog, status, headers, |writer, _| match body {
+            Some(body) => writer.finish_with_body(body.content_type.as_bytes(), body.bytes),
+            None => writer.finish(),
+        })?;
+        self.send_response(now, id, status, len);
+        Ok(Reply::Done)
+    }
+}
+
+fn finish(writer: &mut Writer<'_>, body: Option<Body<'_>>) -> Result<usize, Error> {
+    let ended = match body {
+        Some(body) => writer.finish_with_body(body.content_type.as_bytes(), body.bytes),
+        None => writer.finish(),
+    };
+    ended.map_err(|error| match error {
+        crate::sip::WriteError::NoRoom => Error::TooLong,
+        _ => Error::Invalid,
+    })
+}
+
+fn check(method: &str, headers: &[CustomHeader<'_>]) -> Result<(), Error> {
+    let known = Method::parse(method.as_bytes());
+    let ours = matches!(
+        known,
+        Method::Invite
+            | Method::Ack
+            | Method::Bye
+            | Method::Cancel
+            | Method::Prack
+            | Method::Update
+    );
+    let bad = headers.iter().any(|header| custom::check(header).is_err());
+    if ours || bad || method.is_empty() { Err(Error::Invalid) } else { Ok(()) }
+}
+
+/// Longest Request-URI of a request outside calls, bytes.
+const TARGET_MAX: usize = 256;

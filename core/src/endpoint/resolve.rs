@@ -1,0 +1,115 @@
+//! Ways to hosts: known at once, or asked of the driver.
+
+use crate::path::{Path, Transport};
+use crate::sip::Uri;
+use crate::table::Id;
+use crate::time::Instant;
+
+use super::dialogs::{address_of, transport_of};
+use super::slots::{Purpose, Resolving};
+use super::{Endpoint, QueryId, Reason};
+
+/// Whose question a query is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Asker {
+    Account(Id),
+    Call(Id),
+    Request(Id),
+}
+
+impl QueryId {
+    pub(super) fn new(asker: Asker) -> Self {
+        let (kind, id) = match asker {
+            Asker::Account(id) => (0, id),
+            Asker::Call(id) => (1, id),
+            Asker::Request(id) => (2, id),
+        };
+        // indexes are far below 2^30: no memory holds more slots
+        Self(kind << 62 | u64::from(id.index & 0x3fff_ffff) << 32 | u64::from(id.generation))
+    }
+
+    fn asker(self) -> Option<Asker> {
+        let id = Id { index: (self.0 >> 32) as u32 & 0x3fff_ffff, generation: self.0 as u32 };
+        match self.0 >> 62 {
+            0 => Some(Asker::Account(id)),
+            1 => Some(Asker::Call(id)),
+            2 => Some(Asker::Request(id)),
+            _ => None,
+        }
+    }
+}
+
+impl Endpoint<'_> {
+    /// The way to a URI, where it names an address and we know our own.
+    pub(super) fn known_path(&self, uri: &Uri<'_>) -> Option<Path> {
+        let transport = transport_of(uri).unwrap_or_default();
+        if transport != Transport::Udp {
+            return None; // the driver opens connections
+        }
+        let local = self.config.local?;
+        Some(Path::udp(local, address_of(uri, transport)?))
+    }
+
+    /// Find the way to the account's server; `false` while the driver is asked.
+    pub(super) fn find_server_path(&mut self, account: Id) -> bool {
+        let uri = self.server_uri(account).and_then(|uri| Uri::parse(uri).ok());
+        let known = uri.and_then(|uri| self.known_path(&uri));
+        self.accounts.update(account, |slot| {
+            slot.server = known;
+            if known.is_none() && slot.resolving == Resolving::No {
+                slot.resolving = Resolving::Wanted;
+            }
+        });
+        known.is_some()
+    }
+
+    pub(super) fn resolved(&mut self, now: Instant, query: QueryId, targets: &[Path]) {
+        let path = targets.first().copied();
+        match query.asker() {
+            Some(Asker::Account(id)) => self.account_resolved(now, id, path),
+            Some(Asker::Call(id)) => self.call_resolved(now, id, path),
+            Some(Asker::Request(id)) => self.request_resolved(now, id, path),
+            None => {}
+        }
+    }
+
+    fn account_resolved(&mut self, now: Instant, id: Id, path: Option<Path>) {
+        let Some(slot) = self.accounts.get(id) else { return };
+        if slot.resolving == Resolving::No {
+            return;
+        }
+        self.accounts.update(id, |slot| {
+            slot.resolving = Resolving::No;
+            slot.server = path;
+        });
+        if path.is_some() {
+            self.next_register(now, id);
+            return;
+        }
+        let due = self.accounts.update(id, |slot| slot.registration.tick(now)).flatten();
+        if due.is_some() {
+            self.registration_failed(now, id, Reason::Unreachable, true, None);
+        }
+        if self.accounts.update(id, |slot| core::mem::take(&mut slot.query_wanted)) == Some(true) {
+            self.tell_account(id, super::slots::AccountNews::Bindings { known: false });
+        }
+    }
+
+    fn request_resolved(&mut self, now: Instant, id: Id, path: Option<Path>) {
+        let Some(slot) = self.transactions.get(id) else { return };
+        if slot.resolving == Resolving::No || slot.purpose != Purpose::Request {
+            return;
+        }
+        self.transactions.update(id, |slot| {
+            slot.resolving = Resolving::No;
+            slot.path = path;
+        });
+        let sent = match path {
+            Some(path) => self.complete_request(now, id, path),
+            None => Err(Reason::Unreachable),
+        };
+        if let Err(reason) = sent {
+            self.request_over(id, Err(reason));
+        }
+    }
+}

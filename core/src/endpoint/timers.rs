@@ -1,0 +1,216 @@
+//! What happens when a deadline comes, or the transport fails.
+
+use core::net::SocketAddr;
+
+use crate::call::State;
+use crate::path::{FlowId, Path};
+use crate::table::Id;
+use crate::time::Instant;
+use crate::transaction::{Event as Happening, Gone};
+
+use super::incoming::Source;
+use super::slots::{Cancel, Change, Machine, Purpose};
+use super::transactions::Need;
+use super::{CallId, Endpoint, Reason};
+
+impl Endpoint<'_> {
+    /// Let the slot whose deadline came first have its turn; `false` where none has come.
+    pub(super) fn fire_one(&mut self, now: Instant) -> bool {
+        if let Some(id) = self.transactions.expired(now) {
+            self.tick_transaction(now, id);
+        } else if let Some(id) = self.calls.expired(now) {
+            self.tick_call(now, id);
+        } else if let Some(id) = self.accounts.expired(now) {
+            self.next_register(now, id);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn tick_transaction(&mut self, now: Instant, id: Id) {
+        self.tick_cancel(now, id);
+        let effect = self.drive(now, id, Happening::Tick);
+        if effect.deliver {
+            self.answer_for_the_application(now, id);
+        }
+        match effect.gone {
+            None | Some(Gone::Done) => {}
+            Some(Gone::TimedOut) => self.transaction_failed(now, id, Reason::TimedOut),
+            Some(Gone::TransportError) => self.transaction_failed(now, id, Reason::Unreachable),
+            Some(Gone::AckMissing) => self.transaction_failed(now, id, Reason::AckMissing),
+        }
+    }
+
+    fn tick_cancel(&mut self, now: Instant, id: Id) {
+        let path = self.transactions.get(id).and_then(|slot| slot.path);
+        let timing = self.timing(path.as_ref());
+        self.transactions.update(id, |slot| {
+            if let Cancel::Sent(machine, send) = &mut slot.cancel {
+                let effect = machine.on(Happening::Tick, now, &timing);
+                *send |= effect.transmit != crate::transaction::Transmit::Nothing;
+                if effect.gone.is_some() {
+                    slot.cancel = Cancel::Done;
+                }
+            }
+        });
+    }
+
+    /// A request was not answered in time: 100 for an INVITE after 200 ms, 500 for anything else
+    /// shortly before the peer gives up.
+    fn answer_for_the_application(&mut self, now: Instant, id: Id) {
+        let is_invite = self
+            .transactions
+            .get(id)
+            .is_some_and(|slot| matches!(slot.machine, Machine::ServerInvite(_)));
+        let status = if is_invite { 100 } else { 500 };
+        let written =
+            self.write_response(Source::Kept(id), None, status, &[], |writer, _| writer.finish());
+        match written {
+            Ok(len) => self.send_response(now, id, status, len),
+            // without a 100 the peer goes on asking, which is only louder
+            Err(_) if is_invite => {}
+            Err(_) => self.close_transaction(id),
+        }
+    }
+
+    /// A transaction ended without what it was for.
+    pub(super) fn transaction_failed(&mut self, now: Instant, id: Id, reason: Reason) {
+        let Some(slot) = self.transactions.get(id) else { return };
+        let (purpose, call) = (slot.purpose, slot.call);
+        let is_server =
+            matches!(slot.machine, Machine::ServerInvite(_) | Machine::ServerRequest(_));
+        let live = |call: &Id| self.calls.get(*call).is_some_and(|slot| slot.reason.is_none());
+        let live_call = call.filter(live);
+        match purpose {
+            Purpose::Register | Purpose::Query => self.register_lost(now, id, reason),
+            Purpose::Invite if is_server => self.ack_never_came(now, call, reason),
+            Purpose::Reinvite if is_server => self.ack_never_came(now, call, reason),
+            Purpose::Invite => {
+                if let Some(call) = live_call {
+                    self.call_over(call, reason);
+                }
+            }
+            Purpose::Reinvite => {
+                if let Some(call) = live_call {
+                    self.bye(now, call, reason); // RFC 3261 s14.1: as if it were a 408
+                }
+            }
+            Purpose::Bye => self.bye_over(id),
+            Purpose::Request if !is_server => {
+                self.request_over(id, Err(reason));
+                return; // it is removed once the application knows
+            }
+            Purpose::Request | Purpose::None => {}
+        }
+        self.close_transaction(id);
+    }
+
+    /// Nobody acknowledged our 200: the call ends with BYE (RFC 3261 s13.3.1.4).
+    fn ack_never_came(&mut self, now: Instant, call: Option<Id>, reason: Reason) {
+        let Some(call) = call else { return };
+        let Some(slot) = self.calls.get(call) else { return };
+        match slot.state {
+            State::Answered | State::Established if slot.reason.is_none() => {
+                self.bye(now, call, reason);
+            }
+            State::Ending if slot.bye_wanted => {
+                self.calls.update(call, |slot| slot.bye_wanted = false);
+                self.bye(now, call, reason);
+            }
+            _ => {}
+        }
+    }
+
+    fn tick_call(&mut self, now: Instant, id: Id) {
+        let Some(slot) = self.calls.get(id) else { return };
+        let (state, change) = (slot.state, slot.change);
+        self.calls.update(id, |slot| slot.deadline = None);
+        match state {
+            State::Resolving | State::Calling | State::Ringing => {
+                let _ = self.end_call(now, CallId(id), Reason::NoAnswer);
+            }
+            State::Established if change == Change::Waiting => {
+                self.calls.update(id, |slot| slot.session_version += 1);
+                match self.send_invite(now, id, Purpose::Reinvite, Need::Reserved) {
+                    Ok(()) => {
+                        self.calls.update(id, |slot| slot.change = Change::Sent);
+                    }
+                    Err(_) => self.change_refused(id, Reason::NoRoom),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The transport says that nothing can be sent along this path. What only waits for time to
+    /// pass is left alone; an unreachable answer can be forged, so an established call survives it.
+    pub(super) fn send_failed(&mut self, now: Instant, path: Path) {
+        self.fail_where(now, |slot_path| {
+            slot_path.transport == path.transport && slot_path.remote == path.remote
+        });
+    }
+
+    pub(super) fn flow_closed(&mut self, now: Instant, flow: FlowId) {
+        if flow != FlowId::DATAGRAM {
+            self.fail_where(now, |path| path.flow == flow);
+        }
+    }
+
+    fn fail_where(&mut self, now: Instant, fits: impl Fn(&Path) -> bool) {
+        let mut from = 0;
+        loop {
+            let hit = self.transactions.iter().find(|(id, slot)| {
+                let client =
+                    matches!(slot.machine, Machine::ClientInvite(_) | Machine::ClientRequest(_));
+                id.index >= from && client && slot.path.as_ref().is_some_and(&fits)
+            });
+            let Some((id, _)) = hit else { return };
+            from = id.index + 1;
+            if self.drive(now, id, Happening::TransportError).gone.is_some() {
+                self.transaction_failed(now, id, Reason::Unreachable);
+            }
+        }
+    }
+
+    /// Our address changed: registrations renew from the new one, calls end, since their media
+    /// cannot follow without the driver.
+    pub(super) fn local_address(&mut self, now: Instant, old: SocketAddr, new: SocketAddr) {
+        if self.config.local == Some(old) {
+            self.config.local = Some(new);
+        }
+        let mut from = 0;
+        while let Some(id) = next_after(self.accounts.iter().map(|(id, _)| id), &mut from) {
+            self.accounts.update(id, |slot| {
+                if slot.server.is_some_and(|path| path.local == old) {
+                    slot.server = None;
+                    if slot.registration.is_wanted() {
+                        slot.registration.want(now);
+                    }
+                }
+            });
+        }
+        let mut from = 0;
+        while let Some(id) = next_after(self.calls.iter().map(|(id, _)| id), &mut from) {
+            let dialog = self.calls.get(id).map(|slot| slot.dialog);
+            let moved = dialog.and_then(|dialog| {
+                self.dialogs.update(dialog, |slot| match &mut slot.path {
+                    Some(path) if path.local == old => {
+                        path.local = new;
+                        true
+                    }
+                    _ => false,
+                })
+            });
+            if moved == Some(true) {
+                let _ = self.end_call(now, CallId(id), Reason::AddressLost);
+            }
+        }
+    }
+}
+
+fn next_after(mut ids: impl Iterator<Item = Id>, from: &mut u32) -> Option<Id> {
+    let id = ids.find(|id| id.index >= *from)?;
+    *from = id.index + 1;
+    Some(id)
+}

@@ -1,0 +1,331 @@
+//! Slots of transactions: made, found, given up.
+
+use core::hash::Hasher;
+
+use siphasher::sip::SipHasher13;
+
+use crate::buffers::BufferId;
+use crate::path::Path;
+use crate::sip::{Head, HeaderName, Message, Method, StartLine};
+use crate::table::Id;
+use crate::time::Instant;
+use crate::transaction::{
+    ClientInvite, ClientRequest, Effect, Event, Gone, ServerInvite, ServerRequest, Timing, Transmit,
+};
+
+use super::compose::{Branch, MAGIC};
+use super::slots::{Machine, Purpose, TransactionSlot};
+use super::{Endpoint, Error};
+
+/// Who asks for a slot or buffer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Need {
+    /// Something new: leaves one slot and one buffer in reserve for each live call.
+    New,
+    /// What keeps a live call going or ends it: may use the reserve.
+    Reserved,
+}
+
+impl Endpoint<'_> {
+    pub(super) fn timing(&self, path: Option<&Path>) -> Timing {
+        Timing {
+            t1: self.config.t1,
+            t2: self.config.t2,
+            t4: self.config.t4,
+            reliable: path.is_some_and(|path| path.transport.is_reliable()),
+        }
+    }
+
+    /// A slot for a new transaction. Where all are in use the oldest lingerer gives way.
+    pub(super) fn open_transaction(
+        &mut self,
+        slot: TransactionSlot,
+        need: Need,
+    ) -> Result<Id, Error> {
+        let reserve = match need {
+            Need::New => self.calls.len(),
+            Need::Reserved => 0,
+        };
+        while self.is_tight(reserve) && self.evict() {}
+        if self.is_tight(reserve) {
+            self.stats.refused_no_room += 1;
+            return Err(Error::NoRoom);
+        }
+        self.transactions.insert(slot).ok_or(Error::NoRoom)
+    }
+
+    fn is_tight(&self, reserve: usize) -> bool {
+        self.transactions.free() <= reserve || self.buffers.free() <= reserve
+    }
+
+    /// Remove the lingering transaction that is missed least: those that only absorb copies first,
+    /// the oldest of them first. Never one that a live call or the application waits for: an
+    /// accepted INVITE acknowledges for as long as its call lives, and gives way last after it.
+    fn evict(&mut self) -> bool {
+        let victim = self
+            .transactions
+            .iter()
+            .filter_map(|(id, slot)| {
+                let in_call = slot.call.is_some_and(|call| self.calls.get(call).is_some());
+                Some((linger_class(slot, in_call)?, slot.since, id.index, id))
+            })
+            .min_by_key(|(class, since, index, _)| (*class, *since, *index));
+        let Some((.., id)) = victim else { return false };
+        self.stats.evicted += 1;
+        self.close_transaction(id);
+        true
+    }
+
+    /// Remove a transaction and give everything back that it holds.
+    pub(super) fn close_transaction(&mut self, id: Id) {
+        let Some(slot) = self.transactions.get(id) else { return };
+        for key in slot.keys.iter().filter(|key| **key != 0) {
+            let transactions = &self.transactions;
+            self.index.remove(*key, id.index, |index| {
+                let slot = transactions.at(index).and_then(|id| transactions.get(id));
+                slot.map_or([0; 2], |slot| slot.keys)
+            });
+        }
+        let Some(slot) = self.transactions.remove(id) else { return };
+        for buffer in [slot.message, slot.response].into_iter().flatten() {
+            self.buffers.give(buffer);
+        }
+    }
+
+    /// Keep what stands in the scratch buffer as the request of a client transaction, and start it.
+    pub(super) fn launch(&mut self, now: Instant, id: Id, len: usize) -> Result<(), Error> {
+        let message = self.keep_scratch(len)?;
+        let timing = self.timing(self.transactions.get(id).and_then(|slot| slot.path.as_ref()));
+        self.transactions.update(id, |slot| {
+            let old = slot.message.replace(message);
+            if slot.path.is_some() {
+                slot.machine = match slot.purpose {
+                    Purpose::Invite | Purpose::Reinvite => {
+                        Machine::ClientInvite(ClientInvite::start(now, &timing))
+                    }
+                    _ => Machine::ClientRequest(ClientRequest::start(now, &timing)),
+                };
+                slot.send_message = true;
+            }
+            old
+        });
+        Ok(())
+    }
+
+    /// A buffer with the first `len` bytes of the scratch buffer.
+    pub(super) fn keep_scratch(&mut self, len: usize) -> Result<BufferId, Error> {
+        if self.buffers.free() == 0 {
+            self.evict();
+        }
+        let message = self.scratch.get(..len).unwrap_or(&[]);
+        self.buffers.keep(message).ok_or(Error::NoRoom)
+    }
+
+    /// Replace the response of a server transaction by what stands in the scratch buffer, and tell
+    /// the machine. Where no buffer is free the response is sent once, without a memory.
+    pub(super) fn send_response(&mut self, now: Instant, id: Id, status: u16, len: usize) {
+        let Some(slot) = self.transactions.get(id) else { return };
+        let Some(path) = slot.path else { return };
+        let had = slot.response.is_some();
+        if had {
+            let message = self.scratch.get(..len).unwrap_or(&[]);
+            if let Some(response) = &slot.response {
+                self.buffers.set(response, message);
+            }
+        } else if let Ok(buffer) = self.keep_scratch(len) {
+            self.transactions.update(id, |slot| slot.response = Some(buffer));
+        } else {
+            self.stats.refused_no_room += 1;
+            self.reply_from_scratch(path, len);
+            self.close_transaction(id);
+            return;
+        }
+        let event = match status {
+            100..=199 => Event::Provisional,
+            200..=299 => Event::Success,
+            _ => Event::Failure,
+        };
+        self.drive(now, id, event);
+        if status >= 200 {
+            let request = self.transactions.update(id, |slot| slot.message.take()).flatten();
+            if let Some(request) = request {
+                self.buffers.give(request); // the final response answers it: it is not needed now
+            }
+        }
+    }
+
+    /// Put an event into the machine of a transaction and carry out what it says about sending;
+    /// the rest is the caller's.
+    pub(super) fn drive(&mut self, now: Instant, id: Id, event: Event) -> Effect {
+        let path = self.transactions.get(id).and_then(|slot| slot.path);
+        let timing = self.timing(path.as_ref());
+        let effect = self.transactions.update(id, |slot| {
+            let effect = match &mut slot.machine {
+                Machine::Idle => Effect::default(),
+                Machine::ClientInvite(machine) => machine.on(event, now, &timing),
+                Machine::ClientRequest(machine) => machine.on(event, now, &timing),
+                Machine::ServerInvite(machine) => machine.on(event, now, &timing),
+                Machine::ServerRequest(machine) => machine.on(event, now, &timing),
+            };
+            match effect.transmit {
+                Transmit::Nothing => {}
+                Transmit::Request | Transmit::Ack => slot.send_message = slot.message.is_some(),
+                Transmit::Response => slot.send_response = slot.response.is_some(),
+            }
+            slot.doomed |= effect.gone == Some(Gone::Done);
+            effect
+        });
+        effect.unwrap_or_default()
+    }
+
+    /// A new server transaction for a request, findable by its branch.
+    pub(super) fn open_server(
+        &mut self,
+        now: Instant,
+        path: Path,
+        head: &Head<'_>,
+        need: Need,
+        purpose: Purpose,
+    ) -> Result<Id, Error> {
+        let timing = self.timing(Some(&path));
+        let is_invite = head.cseq.method == Method::Invite;
+        let machine = if is_invite {
+            Machine::ServerInvite(ServerInvite::start(now))
+        } else {
+            Machine::ServerRequest(ServerRequest::start(now, &timing))
+        };
+        let keys = [self.branch_key(head, head.cseq.method), self.merge_key(head)];
+        let keys = if head.to_tag.is_some() { [keys[0], 0] } else { keys };
+        let slot = TransactionSlot {
+            machine,
+            purpose,
+            path: Some(path),
+            keys,
+            cseq: head.cseq.number,
+            since: now,
+            ..TransactionSlot::IDLE
+        };
+        let id = self.open_transaction(slot, need)?;
+        for key in keys.into_iter().filter(|key| *key != 0) {
+            self.index.insert(key, id.index);
+        }
+        Ok(id)
+    }
+
+    /// The server transaction that a request belongs to: `method` is INVITE for an ACK, and for a
+    /// CANCEL to find what it cancels.
+    pub(super) fn find_server(&self, head: &Head<'_>, method: Method<'_>) -> Option<Id> {
+        let key = self.branch_key(head, method);
+        self.find_key(key, 0)
+    }
+
+    /// Whether the same request came by another way before (RFC 3261 s8.2.2.2).
+    pub(super) fn is_merged(&self, head: &Head<'_>) -> bool {
+        head.to_tag.is_none() && self.find_key(self.merge_key(head), 1).is_some()
+    }
+
+    fn find_key(&self, key: u64, which: usize) -> Option<Id> {
+        let slot = |index| self.transactions.at(index).and_then(|id| self.transactions.get(id));
+        let hit = |index| {
+            slot(index).is_some_and(|slot: &TransactionSlot| slot.keys.get(which) == Some(&key))
+        };
+        self.index.find(key, hit).and_then(|index| self.transactions.at(index))
+    }
+
+    /// The client transaction that a response belongs to (RFC 3261 s17.1.3), found by our branch.
+    pub(super) fn find_client(&self, head: &Head<'_>) -> Option<Id> {
+        let branch = Branch::parse(head.via.branch()?)?;
+        let id = self.transactions.at(branch.slot ^ self.mask)?;
+        let slot = self.transactions.get(id)?;
+        let is_invite = matches!(slot.machine, Machine::ClientInvite(_));
+        let is_request = matches!(slot.machine, Machine::ClientRequest(_));
+        let for_invite = matches!(head.cseq.method, Method::Invite | Method::Cancel);
+        let fits = is_invite && for_invite || is_request && !for_invite;
+        (fits && slot.random == branch.random && slot.cseq == head.cseq.number).then_some(id)
+    }
+
+    /// A fresh branch for the transaction in this slot.
+    pub(super) fn branch(&self, id: Id) -> Branch {
+        let random = self.transactions.get(id).map_or(0, |slot| slot.random);
+        Branch { slot: id.index ^ self.mask, random }
+    }
+
+    /// RFC 3261 s17.2.3: branch, sent-by and method; for an RFC 2543 peer what that section names
+    /// instead. Never zero.
+    fn branch_key(&self, head: &Head<'_>, method: Method<'_>) -> u64 {
+        let mut hash = self.hasher(b'b');
+        match head.via.branch().filter(|branch| branch.starts_with(MAGIC)) {
+            Some(branch) => {
+                feed(&mut hash, branch);
+                feed(&mut hash, head.via.host().as_bytes());
+                hash.write_u16(head.via.port().unwrap_or(0));
+            }
+            None => {
+                if let StartLine::Request { uri, .. } = head.start {
+                    feed(&mut hash, uri);
+                }
+                feed(&mut hash, head.via.as_bytes());
+                feed(&mut hash, head.call_id);
+                feed(&mut hash, head.from_tag.unwrap_or(b""));
+                hash.write_u32(head.cseq.number);
+            }
+        }
+        let method = if method == Method::Ack { Method::Invite } else { method };
+        feed(&mut hash, method.as_bytes());
+        hash.finish().max(1)
+    }
+
+    fn merge_key(&self, head: &Head<'_>) -> u64 {
+        let mut hash = self.hasher(b'm');
+        feed(&mut hash, head.call_id);
+        feed(&mut hash, head.from_tag.unwrap_or(b""));
+        hash.write_u32(head.cseq.number);
+        feed(&mut hash, head.cseq.method.as_bytes());
+        hash.finish().max(1)
+    }
+
+    fn hasher(&self, domain: u8) -> SipHasher13 {
+        let [a, b] = self.hash_key;
+        let mut hash = SipHasher13::new_with_keys(a, b);
+        hash.write_u8(domain);
+        hash
+    }
+
+    /// The message that a transaction keeps in its request buffer.
+    pub(super) fn kept_message(&self, id: Id) -> Option<Message<'_>> {
+        let buffer = self.transactions.get(id)?.message.as_ref()?;
+        Message::parse(self.buffers.get(buffer)).ok()
+    }
+}
+
+fn feed(hash: &mut SipHasher13, part: &[u8]) {
+    hash.write_usize(part.len());
+    hash.write(part);
+}
+
+/// How little a transaction is missed; `None` for one that is still at work.
+fn linger_class(slot: &TransactionSlot, in_call: bool) -> Option<u8> {
+    if slot.news.is_some() || slot.send_message || slot.send_response {
+        return None;
+    }
+    match &slot.machine {
+        Machine::ClientInvite(machine) if machine.is_completed() => Some(0),
+        Machine::ClientRequest(machine) if machine.is_completed() => Some(0),
+        Machine::ServerInvite(machine) if machine.is_silent() => Some(1),
+        Machine::ServerRequest(machine) if !machine.is_open() => Some(2),
+        Machine::ServerInvite(machine) if machine.is_completed() => Some(3),
+        Machine::ClientInvite(machine) if !machine.is_open() && !in_call => Some(4),
+        _ => None,
+    }
+}
+
+impl Endpoint<'_> {
+    /// What a stateless response's tag follows from: the same for a repeated request.
+    pub(super) fn request_hash(&self, request: &Message<'_>) -> u64 {
+        let mut hash = self.hasher(b't');
+        for name in [HeaderName::Via, HeaderName::From, HeaderName::CallId] {
+            feed(&mut hash, request.header(name).unwrap_or(b""));
+        }
+        hash.finish()
+    }
+}

@@ -1,0 +1,113 @@
+//! Several short texts packed into one block of bytes.
+
+use crate::storage::Slots;
+
+/// One block of text for each slot of a table.
+pub(crate) struct Texts<'a> {
+    bytes: Slots<'a, u8>,
+    stride: usize,
+}
+
+impl<'a> Texts<'a> {
+    pub(crate) fn new(bytes: Slots<'a, u8>, stride: usize) -> Self {
+        Self { bytes, stride }
+    }
+
+    pub(crate) fn block(&self, index: u32) -> &[u8] {
+        let start = index as usize * self.stride;
+        self.bytes.get(start..start + self.stride).unwrap_or(&[])
+    }
+
+    /// Copy one block over another.
+    pub(crate) fn copy_block(&mut self, from: u32, to: u32) {
+        let start = from as usize * self.stride;
+        let end = start + self.stride;
+        let to = to as usize * self.stride;
+        if end <= self.bytes.len() && to + self.stride <= self.bytes.len() {
+            self.bytes.copy_within(start..end, to);
+        }
+    }
+
+    pub(crate) fn block_mut(&mut self, index: u32) -> &mut [u8] {
+        let start = index as usize * self.stride;
+        self.bytes.get_mut(start..start + self.stride).unwrap_or(&mut [])
+    }
+}
+
+/// The text did not fit into its block.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct TooLong;
+
+/// Where each of `N` texts ends in a block; they stand one behind the other in their order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packed<const N: usize> {
+    ends: [u16; N],
+}
+
+impl<const N: usize> Default for Packed<N> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl<const N: usize> Packed<N> {
+    pub(crate) const EMPTY: Self = Self { ends: [0; N] };
+
+    pub(crate) fn get<'b>(&self, block: &'b [u8], field: usize) -> &'b [u8] {
+        let (start, end) = self.range(field);
+        block.get(start..end).unwrap_or(&[])
+    }
+
+    /// Replace one text; those behind it move. On `TooLong` nothing has changed.
+    pub(crate) fn set(
+        &mut self,
+        block: &mut [u8],
+        field: usize,
+        text: &[u8],
+    ) -> Result<(), TooLong> {
+        let (start, end) = self.range(field);
+        let total = self.ends.last().map_or(0, |end| usize::from(*end));
+        let new_end = start + text.len();
+        let new_total = total - (end - start) + text.len();
+        if new_total > block.len() || new_total > usize::from(u16::MAX) {
+            return Err(TooLong);
+        }
+        block.copy_within(end..total, new_end);
+        if let Some(room) = block.get_mut(start..new_end) {
+            room.copy_from_slice(text);
+        }
+        for position in self.ends.iter_mut().skip(field) {
+            *position = (usize::from(*position) + text.len() - (end - start)) as u16;
+        }
+        Ok(())
+    }
+
+    fn range(&self, field: usize) -> (usize, usize) {
+        let at = |index: usize| self.ends.get(index).map_or(0, |end| usize::from(*end));
+        (field.checked_sub(1).map_or(0, at), at(field))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_can_be_replaced_and_the_others_stay() {
+        let mut block = [0; 16];
+        let mut texts = Packed::<3>::EMPTY;
+        texts.set(&mut block, 0, b"call").unwrap();
+        texts.set(&mut block, 2, b"route").unwrap();
+        texts.set(&mut block, 1, b"tag").unwrap();
+        assert_eq!(texts.get(&block, 0), b"call");
+        assert_eq!(texts.get(&block, 1), b"tag");
+        assert_eq!(texts.get(&block, 2), b"route");
+        texts.set(&mut block, 0, b"").unwrap();
+        assert_eq!(texts.get(&block, 1), b"tag");
+        assert_eq!(texts.get(&block, 2), b"route");
+        assert_eq!(texts.set(&mut block, 1, &[b'x'; 12]), Err(TooLong));
+        assert_eq!(texts.get(&block, 1), b"tag");
+        texts.set(&mut block, 1, &[b'x'; 11]).unwrap();
+        assert_eq!(texts.get(&block, 2), b"route");
+    }
+}

@@ -1,0 +1,74 @@
+use super::{Alarms, Effect, Event, Gone, Timing, Transmit};
+use crate::time::Instant;
+
+/// The client transaction of every other request (RFC 3261 s17.1.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClientRequest {
+    state: State,
+    alarms: Alarms,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// Sent, nothing heard.
+    Trying,
+    /// A 1xx was heard.
+    Proceeding,
+    /// A final response was heard.
+    Completed,
+}
+
+impl ClientRequest {
+    /// The request is sent now.
+    pub fn start(now: Instant, timing: &Timing) -> Self {
+        let alarms = Alarms::end(now, timing.give_up()).with_resend(now, timing.t1, timing);
+        Self { state: State::Trying, alarms }
+    }
+
+    /// When [`Event::Tick`] is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.alarms.deadline()
+    }
+
+    /// Whether only copies of the final response are absorbed still.
+    pub fn is_completed(&self) -> bool {
+        self.state == State::Completed
+    }
+
+    /// What follows from `event`.
+    pub fn on(&mut self, event: Event, now: Instant, timing: &Timing) -> Effect {
+        match (self.state, event) {
+            (State::Trying | State::Proceeding, Event::Tick) => self.tick(now, timing),
+            (State::Trying | State::Proceeding, Event::Provisional) => {
+                self.state = State::Proceeding;
+                Effect::DELIVER
+            }
+            (State::Trying | State::Proceeding, Event::Success | Event::Failure) => {
+                self.state = State::Completed;
+                let wait = timing.linger(timing.t4);
+                self.alarms = Alarms::end(now, wait); // timer K
+                Effect::DELIVER.gone_after(wait)
+            }
+            (State::Trying | State::Proceeding, Event::TransportError) => {
+                Effect::gone(Gone::TransportError)
+            }
+            (State::Completed, Event::Tick) if self.alarms.ended(now) => Effect::gone(Gone::Done),
+            _ => Effect::NONE,
+        }
+    }
+
+    fn tick(&mut self, now: Instant, timing: &Timing) -> Effect {
+        if self.alarms.ended(now) {
+            return Effect::gone(Gone::TimedOut); // timer F
+        }
+        if !self.alarms.must_resend(now) {
+            return Effect::NONE;
+        }
+        let next = match self.state {
+            State::Proceeding => timing.t2,
+            _ => self.alarms.interval.times(2).at_most(timing.t2),
+        };
+        self.alarms.again(now, next); // timer E
+        Effect::transmit(Transmit::Request)
+    }
+}
