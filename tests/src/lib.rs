@@ -7,6 +7,11 @@
 )]
 
 pub mod network;
+pub mod oracle;
+pub mod pbx;
+pub mod phone;
 pub mod random;
 pub mod server;
+pub mod trace;
 pub mod wire;
+pub mod world;

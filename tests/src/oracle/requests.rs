@@ -1,0 +1,521 @@
+//! Transactions and dialogs, as far as the wire shows them.
+
+use std::collections::BTreeMap;
+
+use core::net::SocketAddr;
+
+use sansip::time::{Duration, Instant};
+
+use super::{Failures, Origin, TRANSACTION_LIFE};
+use crate::trace::{hash, key};
+use crate::wire::Wire;
+
+/// The requests that one node sent and received.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    clients: BTreeMap<u64, Client>,
+    servers: BTreeMap<u64, Served>,
+    /// The last CSeq number of a direction of a dialog.
+    numbers: BTreeMap<u64, u32>,
+    /// The last INVITE that was sent in a dialog.
+    invites: BTreeMap<u64, u64>,
+    /// ACKs for 2xx sent, by Call-ID, peer's tag and number.
+    acks: BTreeMap<u64, u32>,
+    /// 2xx to INVITE that came, by the same.
+    accepted: BTreeMap<u64, Accepted>,
+    /// What came for a Call-ID.
+    seen: BTreeMap<u64, Seen>,
+    /// ACKs that are owed at the end of this turn.
+    owed: Vec<Owed>,
+    /// The node forgot what it did before: what comes for that is not answered.
+    pub(super) blind: bool,
+    pub(super) send_failed: bool,
+}
+
+#[derive(Debug)]
+struct Client {
+    method: String,
+    first: Instant,
+    last: Instant,
+    /// When something moved last: a copy, a provisional response, a CANCEL.
+    alive: Instant,
+    copies: u32,
+    hash: u64,
+    provisional: bool,
+    provisional_at: Instant,
+    status: Option<u16>,
+    status_at: Instant,
+    acks: u32,
+}
+
+#[derive(Debug)]
+struct Served {
+    method: String,
+    copies: u32,
+    last_copy: Instant,
+    forged: bool,
+    /// The final response: status, bytes, how often, when.
+    status: Option<u16>,
+    hash: u64,
+    responses: u32,
+    first_response: Instant,
+    last_response: Instant,
+    acked: bool,
+    cancelled: bool,
+    dialog: u64,
+}
+
+#[derive(Debug)]
+struct Accepted {
+    first: Instant,
+    call: u64,
+    bye_sent: bool,
+}
+
+/// What came with one Call-ID.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) accepted: bool,
+    pub(super) bye: bool,
+    pub(super) cancel: bool,
+    pub(super) ack: bool,
+    pub(super) statuses: Vec<u16>,
+    pub(super) sent_bye: bool,
+    pub(super) sent_accepted: bool,
+    invites: Vec<u64>,
+}
+
+#[derive(Debug)]
+struct Owed {
+    key: u64,
+    count: u32,
+    /// By branch, for a refusal; else by dialog.
+    by_branch: bool,
+    again: bool,
+    text: String,
+}
+
+impl Requests {
+    pub(super) fn seen(&self, call_id: &str) -> Option<&Seen> {
+        self.seen.get(&key(&[call_id]))
+    }
+
+    /// How many different INVITEs outside a dialog came with a Call-ID.
+    pub(super) fn first_invites(&self, call_id: &str) -> usize {
+        self.seen(call_id).map_or(0, |seen| seen.invites.len())
+    }
+
+    // ---- sent
+
+    pub(super) fn sent(
+        &mut self,
+        now: Instant,
+        node: usize,
+        lenient: bool,
+        wire: &Wire<'_>,
+        bytes: &[u8],
+        failures: &mut Failures,
+    ) {
+        let (Some(branch), Some((number, method)), Some(call_id)) =
+            (wire.branch(), wire.cseq(), wire.call_id())
+        else {
+            failures.add(
+                now,
+                node,
+                1,
+                format!("sent without branch, CSeq or Call-ID: {}", wire.start),
+            );
+            return;
+        };
+        if !wire.is_request() {
+            self.sent_response(now, node, lenient, wire, bytes, failures);
+        } else if method == "ACK" {
+            self.sent_ack(now, node, lenient, wire, failures);
+        } else {
+            self.sent_request(now, node, wire, bytes, (branch, number, method, call_id), failures);
+        }
+    }
+
+    fn sent_ack(
+        &mut self,
+        now: Instant,
+        node: usize,
+        lenient: bool,
+        wire: &Wire<'_>,
+        failures: &mut Failures,
+    ) {
+        let branch = wire.branch().unwrap_or_default();
+        let call_id = wire.call_id().unwrap_or_default();
+        let number = wire.cseq().map(|(number, _)| number.to_string()).unwrap_or_default();
+        let dialog = key(&[call_id, wire.to_tag().unwrap_or_default(), &number]);
+        if let Some(client) = self.clients.get_mut(&key(&[branch, "INVITE"])) {
+            client.acks += 1;
+            if client.status.is_none_or(|status| status < 300) && !lenient && !self.blind {
+                failures.add(now, node, 4, format!("ACK for no refusal of {call_id}"));
+            }
+            return;
+        }
+        *self.acks.entry(dialog).or_default() += 1;
+        if !self.accepted.contains_key(&dialog) && !lenient {
+            failures.add(now, node, 4, format!("ACK for a 2xx that never came, {call_id}"));
+        }
+    }
+
+    fn sent_request(
+        &mut self,
+        now: Instant,
+        node: usize,
+        wire: &Wire<'_>,
+        bytes: &[u8],
+        (branch, number, method, call_id): (&str, u32, &str, &str),
+        failures: &mut Failures,
+    ) {
+        let transaction = key(&[branch, method]);
+        if let Some(client) = self.clients.get_mut(&transaction) {
+            client.repeated(now, node, bytes, failures);
+            return;
+        }
+        let from_tag = wire.from_tag().unwrap_or_default();
+        match method {
+            "CANCEL" => {
+                let invite = self.clients.get_mut(&key(&[branch, "INVITE"]));
+                match invite {
+                    // RFC 3261 s9.1: only after a provisional response.
+                    Some(invite) if invite.provisional => invite.alive = now,
+                    Some(invite) if invite.status.is_some() => {}
+                    _ => failures.add(now, node, 5, format!("CANCEL too early for {call_id}")),
+                }
+            }
+            _ => {
+                let line = key(&[call_id, from_tag]);
+                let last = self.numbers.insert(line, number);
+                if last.is_some_and(|last| last >= number) {
+                    let text = format!("{method} with CSeq {number} after {last:?} in {call_id}");
+                    failures.add(now, node, 6, text);
+                }
+            }
+        }
+        if method == "INVITE" {
+            let dialog = key(&[call_id, from_tag, wire.to_tag().unwrap_or_default()]);
+            let earlier = self.invites.insert(dialog, transaction);
+            let earlier = earlier.and_then(|earlier| self.clients.get(&earlier));
+            if earlier.is_some_and(|earlier| {
+                earlier.status.is_none() && now.since(earlier.alive) < TRANSACTION_LIFE
+            }) {
+                failures.add(now, node, 8, format!("two INVITEs at once in {call_id}"));
+            }
+        }
+        if method == "BYE" {
+            let call = key(&[call_id]);
+            self.seen.entry(call).or_default().sent_bye = true;
+            for accepted in self.accepted.values_mut().filter(|accepted| accepted.call == call) {
+                accepted.bye_sent = true;
+            }
+        }
+        self.clients.insert(transaction, Client::new(now, method, bytes));
+    }
+
+    fn sent_response(
+        &mut self,
+        now: Instant,
+        node: usize,
+        lenient: bool,
+        wire: &Wire<'_>,
+        bytes: &[u8],
+        failures: &mut Failures,
+    ) {
+        let status = wire.status().unwrap_or_default();
+        let Some(transaction) = served_key(wire) else { return };
+        let Some(served) = self.servers.get_mut(&transaction) else {
+            if !lenient && !self.blind {
+                failures.add(now, node, 5, format!("{} answers nothing", wire.start));
+            }
+            return;
+        };
+        if served.forged {
+            return;
+        }
+        if served.method == "INVITE" && (200..300).contains(&status) {
+            let call = key(&[wire.call_id().unwrap_or_default()]);
+            self.seen.entry(call).or_default().sent_accepted = true;
+            served.dialog = call;
+        }
+        if let Some(text) = served.respond(now, status, bytes)
+            && !lenient
+        {
+            failures.add(now, node, 5, format!("{} to {}: {text}", wire.start, served.method));
+        }
+    }
+
+    // ---- arrived
+
+    pub(super) fn arrived(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        wire: &Wire<'_>,
+        origin: Origin,
+    ) {
+        if wire.is_request() {
+            self.arrived_request(now, wire, origin);
+        } else if origin == Origin::Genuine {
+            self.arrived_response(now, wire);
+        }
+        let _ = from;
+    }
+
+    fn arrived_request(&mut self, now: Instant, wire: &Wire<'_>, origin: Origin) {
+        let (Some(transaction), Some(call_id)) = (served_key(wire), wire.call_id()) else { return };
+        let call = key(&[call_id]);
+        let method = wire.start.split(' ').next().unwrap_or_default();
+        if origin == Origin::Genuine {
+            let seen = self.seen.entry(call).or_default();
+            match method {
+                "BYE" => seen.bye = true,
+                "CANCEL" => seen.cancel = true,
+                "ACK" => seen.ack = true,
+                "INVITE" if wire.to_tag().is_none() && !seen.invites.contains(&transaction) => {
+                    seen.invites.push(transaction);
+                }
+                _ => {}
+            }
+        }
+        match method {
+            "ACK" => {
+                if origin == Origin::Forged {
+                    return;
+                }
+                // By branch for a refusal; the ACK for a 2xx has a branch of its own.
+                if let Some(served) = self.servers.get_mut(&transaction) {
+                    served.acked = true;
+                }
+                for served in self.servers.values_mut().filter(|served| served.dialog == call) {
+                    served.acked = true;
+                }
+                return;
+            }
+            "CANCEL" => {
+                let invite = wire.branch().map(|branch| key(&[branch, "INVITE", sent_by(wire)]));
+                if let Some(served) = invite.and_then(|invite| self.servers.get_mut(&invite)) {
+                    served.cancelled = true;
+                }
+            }
+            _ => {}
+        }
+        let served = self.servers.entry(transaction).or_insert_with(|| Served {
+            method: method.to_owned(),
+            copies: 0,
+            last_copy: now,
+            forged: origin == Origin::Forged,
+            status: None,
+            hash: 0,
+            responses: 0,
+            first_response: now,
+            last_response: now,
+            acked: false,
+            cancelled: false,
+            dialog: 0,
+        });
+        served.copies += 1;
+        served.last_copy = now;
+    }
+
+    fn arrived_response(&mut self, now: Instant, wire: &Wire<'_>) {
+        let (Some(branch), Some((number, method)), Some(status), Some(call_id)) =
+            (wire.branch(), wire.cseq(), wire.status(), wire.call_id())
+        else {
+            return;
+        };
+        let transaction = key(&[branch, method]);
+        let Some(client) = self.clients.get_mut(&transaction) else { return };
+        let call = key(&[call_id]);
+        if status < 200 {
+            client.provisional = true;
+            client.provisional_at = now;
+            client.alive = now;
+            return;
+        }
+        let first = client.status.is_none();
+        let answered_late = now.since(client.alive) >= ALMOST_LIFE && first;
+        if first {
+            client.status = Some(status);
+            client.status_at = now;
+        }
+        if method != "INVITE" {
+            return;
+        }
+        let seen = self.seen.entry(call).or_default();
+        let since_first = now.since(client.status_at);
+        let again = !first;
+        if status < 300 {
+            seen.accepted = true;
+            let tag = wire.to_tag().unwrap_or_default();
+            let dialog = key(&[call_id, tag, &number.to_string()]);
+            let accepted = self.accepted.entry(dialog);
+            let accepted = accepted.or_insert(Accepted { first: now, call, bye_sent: false });
+            let alive = now.since(accepted.first) < ALMOST_LIFE && since_first < ALMOST_LIFE;
+            if alive && !answered_late && client.status.is_some_and(|status| status < 300) {
+                let count = self.acks.get(&dialog).copied().unwrap_or_default() + 1;
+                let text = format!("{} of {call_id}", wire.start);
+                self.owed.push(Owed { key: dialog, count, by_branch: false, again, text });
+            }
+        } else {
+            if !seen.statuses.contains(&status) {
+                seen.statuses.push(status);
+            }
+            let refused = client.status.is_some_and(|status| status >= 300);
+            if since_first < ALMOST_LIFE && !answered_late && refused {
+                let count = client.acks + 1;
+                let text = format!("{} of {call_id}", wire.start);
+                self.owed.push(Owed { key: transaction, count, by_branch: true, again, text });
+            }
+        }
+    }
+
+    /// The turn is over: every final response to an INVITE is acknowledged at once.
+    pub(super) fn turned(
+        &mut self,
+        now: Instant,
+        node: usize,
+        lenient: bool,
+        tiny: bool,
+        failures: &mut Failures,
+    ) {
+        for owed in self.owed.drain(..) {
+            let count = if owed.by_branch {
+                self.clients.get(&owed.key).map_or(0, |client| client.acks)
+            } else {
+                self.acks.get(&owed.key).copied().unwrap_or_default()
+            };
+            // Where memory is short, a lingering transaction may have given way.
+            let excused = lenient || self.blind || (owed.again && tiny && owed.by_branch);
+            if count < owed.count && !excused {
+                failures.add(now, node, 4, format!("no ACK for {}", owed.text));
+            }
+        }
+    }
+
+    pub(super) fn quiet(
+        &mut self,
+        now: Instant,
+        node: usize,
+        lenient: bool,
+        failures: &mut Failures,
+    ) {
+        if lenient || self.blind {
+            return;
+        }
+        for served in self.servers.values() {
+            let accepted = served.status.is_some_and(|status| (200..300).contains(&status));
+            let bye = self.seen.get(&served.dialog);
+            let bye = bye.is_some_and(|seen| seen.sent_bye || seen.bye);
+            if served.method == "INVITE" && accepted && !served.acked && !bye {
+                failures.add(now, node, 4, "a 2xx was neither acknowledged nor followed by BYE");
+            }
+            let waits = served.method != "ACK" && served.status.is_none() && !served.forged;
+            if waits && now.since(served.last_copy) > UNANSWERED {
+                failures.add(now, node, 3, format!("{} was never answered", served.method));
+            }
+        }
+    }
+}
+
+impl Client {
+    fn new(now: Instant, method: &str, bytes: &[u8]) -> Self {
+        Self {
+            method: method.to_owned(),
+            first: now,
+            last: now,
+            alive: now,
+            copies: 1,
+            hash: hash(bytes),
+            provisional: false,
+            provisional_at: now,
+            status: None,
+            status_at: now,
+            acks: 0,
+        }
+    }
+
+    /// RFC 3261 s17.1.1.2 and s17.1.2.2.
+    fn repeated(&mut self, now: Instant, node: usize, bytes: &[u8], failures: &mut Failures) {
+        let method = &self.method;
+        let gap = now.since(self.last);
+        if hash(bytes) != self.hash {
+            failures.add(now, node, 5, format!("another {method} with the same branch"));
+        }
+        if self.status.is_some() {
+            failures.add(now, node, 5, format!("{method} again after its final response"));
+        }
+        if method == "INVITE" && self.provisional {
+            failures.add(now, node, 5, "INVITE again after a provisional response");
+        }
+        let doubled = Duration::from_micros(T1.as_micros() << (self.copies - 1).min(16));
+        let least = if method == "INVITE" { doubled } else { doubled.at_most(T2) };
+        if gap < least {
+            failures.add(now, node, 5, format!("{method} again after {gap:?}, not {least:?}"));
+        }
+        if now.since(self.first) > TRANSACTION_LIFE {
+            failures.add(now, node, 5, format!("{method} again after 64 * T1"));
+        }
+        self.copies += 1;
+        self.last = now;
+        self.alive = now;
+    }
+}
+
+impl Served {
+    /// What is wrong with this response, if something is.
+    fn respond(&mut self, now: Instant, status: u16, bytes: &[u8]) -> Option<String> {
+        let hash = hash(bytes);
+        if status < 200 {
+            return self.status.map(|status| format!("after {status}"));
+        }
+        let Some(earlier) = self.status else {
+            self.status = Some(status);
+            self.hash = hash;
+            self.responses = 1;
+            self.first_response = now;
+            self.last_response = now;
+            return None;
+        };
+        self.responses += 1;
+        let gap = now.since(core::mem::replace(&mut self.last_response, now));
+        if hash != self.hash {
+            return Some(format!("differs from the {earlier} before"));
+        }
+        if self.method != "INVITE" {
+            let surplus = self.responses > self.copies;
+            return surplus.then(|| "more often than it was asked".to_owned());
+        }
+        if self.acked {
+            return Some("again after its ACK".to_owned());
+        }
+        let asked = self.last_copy == now;
+        if !asked && gap < T1 {
+            return Some(format!("again after {gap:?}"));
+        }
+        let late = now.since(self.first_response) > TRANSACTION_LIFE;
+        (late && !asked).then(|| "again after 64 * T1".to_owned())
+    }
+}
+
+/// A server's transaction: branch, method (an ACK belongs to the INVITE) and who sent it.
+fn served_key(wire: &Wire<'_>) -> Option<u64> {
+    let method = match wire.method()? {
+        "ACK" => "INVITE",
+        method => method,
+    };
+    Some(key(&[wire.branch()?, method, sent_by(wire)]))
+}
+
+fn sent_by<'a>(wire: &Wire<'a>) -> &'a str {
+    let via = wire.via().unwrap_or_default();
+    via.split(' ').nth(1).and_then(|rest| rest.split(';').next()).unwrap_or_default()
+}
+
+const T1: Duration = Duration::from_millis(500);
+const T2: Duration = Duration::from_secs(4);
+const ALMOST_LIFE: Duration = Duration::from_secs(30);
+/// A request that a phone's user may take long to answer: an INVITE, 180 s and more.
+const UNANSWERED: Duration = Duration::from_secs(200);
