@@ -22,12 +22,14 @@ pub(super) struct JitterBuffer {
     next: u32,
     /// Timestamp behind the newest sample.
     end: u32,
-    /// Samples between the arrival of a packet in time and its playing, as aimed at.
+    /// Samples that a packet which the network did not delay waits before it is played.
     depth: u32,
     /// Samples played since one was present.
     gap: u32,
     /// How far ahead of `next` the tightest packet of this window arrived; negative = late.
     margin: i32,
+    /// The same of the packet that waits longest.
+    lead: i32,
     /// Late packets and samples played in this window.
     window_late: u32,
     window_played: u32,
@@ -60,6 +62,7 @@ impl JitterBuffer {
             depth: 0,
             gap: 0,
             margin: 0,
+            lead: 0,
             window_late: 0,
             window_played: 0,
             strays: 0,
@@ -80,7 +83,7 @@ impl JitterBuffer {
         self.running = false;
     }
 
-    /// Samples between arrival and playing, as aimed at.
+    /// Samples that a packet in time waits before it is played.
     pub(super) fn depth(&self) -> u32 {
         if self.depth == 0 { JITTER_DEPTH_START } else { self.depth }
     }
@@ -106,6 +109,7 @@ impl JitterBuffer {
         }
         self.strays = 0;
         self.margin = self.margin.min(ahead);
+        self.lead = self.lead.max(ahead);
         let played = ahead.min(0).unsigned_abs();
         let fresh = payload.get(played as usize..).unwrap_or_default();
         self.store(codec, timestamp.wrapping_add(played), fresh);
@@ -179,11 +183,13 @@ impl JitterBuffer {
             return;
         }
         let held = self.end.wrapping_sub(self.next).cast_signed().max(0).unsigned_abs();
-        let room = AHEAD_MAX.saturating_sub(held);
-        let wanted = ahead.unsigned_abs().next_multiple_of(DEPTH_STEP);
-        let shift = wanted.min(JITTER_DEPTH_MAX.saturating_sub(self.depth)).min(room);
-        self.depth += shift;
+        let waits = if self.lead == i32::MIN { self.depth.cast_signed() } else { self.lead };
+        let wanted = (ahead.unsigned_abs() + DEPTH_STEP).next_multiple_of(DEPTH_STEP);
+        let shift = wanted
+            .min(DEPTH_MAX.saturating_sub(waits).max(0).unsigned_abs())
+            .min(AHEAD_MAX.saturating_sub(held));
         self.next = self.next.wrapping_sub(shift);
+        self.set_depth(waits.saturating_add_unsigned(shift));
         self.open_window();
     }
 
@@ -221,23 +227,29 @@ impl JitterBuffer {
     }
 
     /// Every two seconds: packets that all arrive far ahead of their time are delayed for nothing,
-    /// so one step of audio is left out. This also follows a sender whose clock is faster.
+    /// so some of the audio is left out. This also follows a sender whose clock is faster.
     fn adapt(&mut self, frame: u32) {
         self.window_played += frame;
         if self.window_played < WINDOW {
             return;
         }
-        let spare = self.margin.saturating_sub(MARGIN_MAX);
-        if spare > 0 && self.margin != i32::MAX && self.depth >= JITTER_DEPTH_MIN + DEPTH_STEP {
-            self.clear_present(self.next, DEPTH_STEP as usize);
-            self.next = self.next.wrapping_add(DEPTH_STEP);
-            self.depth -= DEPTH_STEP;
+        if self.margin != i32::MAX {
+            let spare = self.margin.saturating_sub(MARGIN_MAX).clamp(0, SHRINK_MAX).unsigned_abs();
+            let shrink = spare / DEPTH_STEP * DEPTH_STEP;
+            self.clear_present(self.next, shrink as usize);
+            self.next = self.next.wrapping_add(shrink);
+            self.set_depth(self.lead.saturating_sub_unsigned(shrink));
         }
         self.open_window();
     }
 
+    fn set_depth(&mut self, waits: i32) {
+        self.depth = waits.max(0).unsigned_abs().clamp(JITTER_DEPTH_MIN, JITTER_DEPTH_MAX);
+    }
+
     fn open_window(&mut self) {
         self.margin = i32::MAX;
+        self.lead = i32::MIN;
         self.window_late = 0;
         self.window_played = 0;
     }
@@ -251,15 +263,16 @@ impl JitterBuffer {
         }
     }
 
-    /// Fills the samples that are missing with those of 20 ms before at half their loudness, again
-    /// and again: the repetition fades out within some 100 ms.
+    /// Fills the samples that are missing with those of 20 ms before at less than half their
+    /// loudness, again and again: the repetition fades out within some 100 ms.
     fn conceal(&mut self, timestamp: u32, frame: usize, playout: &mut [i16]) {
         let mut targets = playout.iter_mut();
         for offset in 0..frame as u32 {
             let at = timestamp.wrapping_add(offset);
             if !self.take_present(at) {
                 let before = self.ring.get(position(at.wrapping_sub(HISTORY))).copied();
-                let faded = self.codec.decode_sample(before.unwrap_or_default()) / 2;
+                let before = self.codec.decode_sample(before.unwrap_or_default());
+                let faded = ((i32::from(before) * 7) / 16) as i16;
                 let code = self.codec.encode_sample(faded);
                 if let Some(target) = self.ring.get_mut(position(at)) {
                     *target = code;
@@ -351,6 +364,9 @@ const DEPTH_STEP: u32 = 80;
 /// The tightest packet of a window may come this much ahead before the depth shrinks: a packet
 /// comes up to one frame before the tick that could play it, and one frame is the reserve.
 const MARGIN_MAX: i32 = 320;
+/// Most that is left out at once, samples: 40 ms.
+const SHRINK_MAX: i32 = 320;
+const DEPTH_MAX: i32 = JITTER_DEPTH_MAX as i32;
 /// Samples over which arrival is watched: two seconds.
 const WINDOW: u32 = 16_000;
 /// Samples without any audio after which the stream has paused: 500 ms.
@@ -361,3 +377,7 @@ const STRAY_FROM: i32 = 2_000;
 const STRAYS_MAX: u32 = 4;
 /// `gap` before the first sample: silence there is no loss.
 const STARTING: u32 = u32::MAX;
+
+#[cfg(test)]
+#[path = "jitter_tests.rs"]
+mod tests;

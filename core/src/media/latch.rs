@@ -152,3 +152,7 @@ pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
 const SIGNALLED_PACKETS: u32 = 2;
 /// Lost packets that a candidate's sequence may show.
 const SEQUENCE_STEP_MAX: u16 = 5;
+
+#[cfg(test)]
+#[path = "latch_tests.rs"]
+mod tests;

@@ -164,3 +164,7 @@ const MICROS_PER_UNIT: u32 = 125;
 /// One arrival counts for at most this much jitter, so that a pause does not spoil the figure:
 /// one second.
 const JITTER_STEP_MAX: u32 = 8_000;
+
+#[cfg(test)]
+#[path = "source_tests.rs"]
+mod tests;
