@@ -49,6 +49,7 @@ step_no-std() { # a program without std and without an allocator links for micro
   eval "$exports"
   for target in "${BARE_METAL_TARGETS[@]}"; do
     cargo build --locked --release -p sansip-no-std --target "$target"
+    costs_no_flash "$(target_dir)/$target/release/sansip-no-std" MEMORY MEDIA
     # With `alloc` the core may need an allocator, but never std.
     cargo check --locked -p sansip --all-features --target "$target"
   done
@@ -104,6 +105,16 @@ own_workspaces() {
 
 # The suite against real peers is a test target that `cargo test` leaves out (`test = false`).
 has_interop_suite() { grep -qs '^name = "interop"' tests/Cargo.toml; }
+
+# costs_no_flash PROGRAM STATIC...: idle statics are all zero. One byte that is not would put the
+# whole of it into .data, which is copied from flash at each boot.
+costs_no_flash() {
+  local program=$1 name
+  shift
+  for name in "$@"; do
+    nm -C "$program" | grep -q " [bB] .*::$name\$" || { echo "$program: $name is not in .bss"; return 1; }
+  done
+}
 
 target_dir() { echo "${CARGO_TARGET_DIR:-$PWD/target}"; }
 
