@@ -2,6 +2,7 @@
 
 use crate::buffers::BufferId;
 use crate::call::State;
+use crate::index::KEYS;
 use crate::path::Path;
 use crate::registration::Registration;
 use crate::sdp::{LocalMedia, MediaPlan, Shape};
@@ -295,7 +296,7 @@ pub(crate) struct TransactionSlot {
     pub(crate) random: u64,
     /// Where a server's transaction stands in the index: by branch, and by what a fork of the same
     /// request would share. Zero for none.
-    pub(crate) keys: [u64; 2],
+    pub(crate) keys: [u64; KEYS],
     /// Our request, or the ACK that it became; a peer's request until its final response.
     pub(crate) message: Option<BufferId>,
     /// Our last response.
@@ -376,7 +377,7 @@ impl TransactionSlot {
         call: None,
         path: None,
         random: 0,
-        keys: [0; 2],
+        keys: [0; KEYS],
         message: None,
         response: None,
         send_message: false,

@@ -79,11 +79,11 @@ impl Endpoint<'_> {
     /// Remove a transaction and give everything back that it holds.
     pub(super) fn close_transaction(&mut self, id: Id) {
         let Some(slot) = self.transactions.get(id) else { return };
-        for key in slot.keys.iter().filter(|key| **key != 0) {
+        for (which, key) in slot.keys.iter().enumerate().filter(|(_, key)| **key != 0) {
             let transactions = &self.transactions;
-            self.index.remove(*key, id.index, |index| {
+            self.index.remove(*key, which, id.index, |index, which| {
                 let slot = transactions.at(index).and_then(|id| transactions.get(id));
-                slot.map_or([0; 2], |slot| slot.keys)
+                slot.and_then(|slot| slot.keys.get(which)).copied().unwrap_or(0)
             });
         }
         let Some(slot) = self.transactions.remove(id) else { return };
@@ -206,8 +206,8 @@ impl Endpoint<'_> {
             ..TransactionSlot::IDLE
         };
         let id = self.open_transaction(slot, need)?;
-        for key in keys.into_iter().filter(|key| *key != 0) {
-            self.index.insert(key, id.index);
+        for (which, key) in keys.into_iter().enumerate().filter(|(_, key)| *key != 0) {
+            self.index.insert(key, which, id.index);
         }
         Ok(id)
     }
@@ -229,7 +229,7 @@ impl Endpoint<'_> {
         let hit = |index| {
             slot(index).is_some_and(|slot: &TransactionSlot| slot.keys.get(which) == Some(&key))
         };
-        self.index.find(key, hit).and_then(|index| self.transactions.at(index))
+        self.index.find(key, which, hit).and_then(|index| self.transactions.at(index))
     }
 
     /// The client transaction that a response belongs to (RFC 3261 s17.1.3), found by our branch.
