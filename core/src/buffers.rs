@@ -94,3 +94,75 @@ impl<'a> Buffers<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Keep(Vec<u8>),
+        Set(usize, Vec<u8>),
+        Give(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let message = || prop::collection::vec(any::<u8>(), 0..12);
+        prop_oneof![
+            message().prop_map(Step::Keep),
+            (0..100usize, message()).prop_map(|(nth, message)| Step::Set(nth, message)),
+            (0..100usize).prop_map(Step::Give),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+
+        #[test]
+        fn every_holder_reads_what_it_put_in(
+            count in 0..5usize, steps in prop::collection::vec(step(), 1..80),
+        ) {
+            const STRIDE: usize = 9;
+            let mut bytes = vec![0; count * STRIDE];
+            let mut states = Vec::new();
+            states.resize_with(count, BufferState::default);
+            let mut pool =
+                Buffers::new(Slots::Lent(&mut bytes), Slots::Lent(&mut states), STRIDE);
+            let mut held: Vec<(BufferId, Vec<u8>)> = vec![];
+            for step in steps {
+                match step {
+                    Step::Keep(message) => match pool.keep(&message) {
+                        Some(id) => {
+                            prop_assert!(held.iter().all(|(other, _)| *other != id));
+                            held.push((id, message));
+                        }
+                        None => prop_assert!(held.len() == count || message.len() > STRIDE),
+                    },
+                    Step::Set(nth, message) if !held.is_empty() => {
+                        let nth = nth % held.len();
+                        let fits = message.len() <= STRIDE;
+                        prop_assert_eq!(pool.set(&held[nth].0, &message), fits);
+                        if fits {
+                            held[nth].1 = message;
+                        }
+                    }
+                    Step::Give(nth) if !held.is_empty() => {
+                        let (id, _) = held.swap_remove(nth % held.len());
+                        pool.give(id);
+                    }
+                    _ => {}
+                }
+                prop_assert_eq!(pool.used(), held.len());
+                prop_assert_eq!(pool.free(), count - held.len());
+                for (id, message) in &held {
+                    prop_assert_eq!(pool.get(id), &message[..]);
+                }
+            }
+        }
+    }
+}

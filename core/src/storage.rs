@@ -60,10 +60,10 @@ impl<
     /// Idle memory; const, so that it can initialise a static.
     pub const fn new() -> Self {
         Self {
-            accounts: [const { Entry::idle(AccountSlot::IDLE) }; ACCOUNTS],
-            calls: [const { Entry::idle(CallSlot::IDLE) }; CALLS],
-            dialogs: [const { Entry::idle(DialogSlot::IDLE) }; DIALOGS],
-            transactions: [const { Entry::idle(TransactionSlot::IDLE) }; TRANSACTIONS],
+            accounts: [const { Entry::IDLE }; ACCOUNTS],
+            calls: [const { Entry::IDLE }; CALLS],
+            dialogs: [const { Entry::IDLE }; DIALOGS],
+            transactions: [const { Entry::IDLE }; TRANSACTIONS],
             index: [[0; INDEX_CELLS]; TRANSACTIONS],
             account_text: [[0; TEXT]; ACCOUNTS],
             dialog_text: [[0; TEXT]; DIALOGS],

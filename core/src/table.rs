@@ -9,7 +9,7 @@ use crate::storage::Slots;
 use crate::time::Instant;
 
 /// What a table must know of the values in it.
-pub(crate) trait Slot: Default {
+pub(crate) trait Slot {
     /// When this slot wants to be called next.
     fn deadline(&self) -> Option<Instant>;
     /// Whether this slot has an action to give.
@@ -24,11 +24,10 @@ pub(crate) struct Id {
 }
 
 /// A slot with its links; all zero while it was never used.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub(crate) struct Entry<T> {
-    value: T,
+    value: Value<T>,
     generation: u32,
-    live: bool,
     queued: bool,
     deadline: Option<Instant>,
     /// Next free slot plus one.
@@ -41,20 +40,59 @@ pub(crate) struct Entry<T> {
     queue: u32,
 }
 
-impl<T> Entry<T> {
-    /// A slot that was never used, around an idle value.
-    pub(crate) const fn idle(value: T) -> Self {
-        Self {
-            value,
-            generation: 0,
-            live: false,
-            queued: false,
-            deadline: None,
-            next_free: 0,
-            heap_position: 0,
-            heap: 0,
-            queue: 0,
+/// An option whose empty case is zero in every byte. `None` of an `Option` may be any impossible
+/// value of what is inside, which would put a static table into `.data` and thus into flash twice.
+#[derive(Debug)]
+#[repr(u8)]
+enum Value<T> {
+    None = 0,
+    Some(T) = 1,
+}
+
+impl<T> Value<T> {
+    fn as_ref(&self) -> Option<&T> {
+        match self {
+            Self::Some(value) => Some(value),
+            Self::None => None,
         }
+    }
+
+    fn as_mut(&mut self) -> Option<&mut T> {
+        match self {
+            Self::Some(value) => Some(value),
+            Self::None => None,
+        }
+    }
+
+    fn take(&mut self) -> Option<T> {
+        match core::mem::replace(self, Self::None) {
+            Self::Some(value) => Some(value),
+            Self::None => None,
+        }
+    }
+}
+
+impl<T> Entry<T> {
+    /// A slot that was never used.
+    pub(crate) const IDLE: Self = Self {
+        value: Value::None,
+        generation: 0,
+        queued: false,
+        deadline: None,
+        next_free: 0,
+        heap_position: 0,
+        heap: 0,
+        queue: 0,
+    };
+
+    fn live(&self) -> Option<&T> {
+        self.value.as_ref()
+    }
+}
+
+impl<T> Default for Entry<T> {
+    fn default() -> Self {
+        Self::IDLE
     }
 }
 
@@ -111,9 +149,8 @@ impl<'a, T: Slot> Table<'a, T> {
             index
         };
         let entry = self.entries.get_mut(index as usize)?;
-        entry.value = value;
+        entry.value = Value::Some(value);
         entry.generation = entry.generation.wrapping_add(1);
-        entry.live = true;
         entry.next_free = 0;
         let id = Id { index, generation: entry.generation };
         self.used += 1;
@@ -123,9 +160,11 @@ impl<'a, T: Slot> Table<'a, T> {
 
     /// Take a value out and free its slot.
     pub(crate) fn remove(&mut self, id: Id) -> Option<T> {
-        let entry = self.entry_mut(id)?;
-        let value = core::mem::take(&mut entry.value);
-        entry.live = false;
+        let entry = self.entries.get_mut(id.index as usize)?;
+        if entry.generation != id.generation {
+            return None;
+        }
+        let value = entry.value.take()?;
         entry.deadline = None;
         self.used -= 1;
         self.heap_remove(id.index);
@@ -143,12 +182,14 @@ impl<'a, T: Slot> Table<'a, T> {
 
     pub(crate) fn get(&self, id: Id) -> Option<&T> {
         let entry = self.entries.get(id.index as usize)?;
-        (entry.live && entry.generation == id.generation).then_some(&entry.value)
+        entry.live().filter(|_| entry.generation == id.generation)
     }
 
     /// Change a value; its deadline and readiness are read again afterwards.
     pub(crate) fn update<R>(&mut self, id: Id, change: impl FnOnce(&mut T) -> R) -> Option<R> {
-        let result = change(&mut self.entry_mut(id)?.value);
+        let entry = self.entries.get_mut(id.index as usize)?;
+        let value = entry.value.as_mut().filter(|_| entry.generation == id.generation)?;
+        let result = change(value);
         self.refresh(id.index);
         Some(result)
     }
@@ -156,16 +197,16 @@ impl<'a, T: Slot> Table<'a, T> {
     /// The handle of whatever lives at `index` now.
     pub(crate) fn at(&self, index: u32) -> Option<Id> {
         let entry = self.entries.get(index as usize)?;
-        entry.live.then_some(Id { index, generation: entry.generation })
+        entry.live().map(|_| Id { index, generation: entry.generation })
     }
 
     /// All that lives, by index. Scans: for rare work only.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Id, &T)> {
-        self.entries.iter().take(self.fresh as usize).enumerate().filter(|(_, e)| e.live).map(
-            |(index, entry)| {
-                (Id { index: index as u32, generation: entry.generation }, &entry.value)
-            },
-        )
+        let used = self.entries.iter().take(self.fresh as usize).enumerate();
+        used.filter_map(|(index, entry)| {
+            let id = Id { index: index as u32, generation: entry.generation };
+            Some((id, entry.live()?))
+        })
     }
 
     /// The soonest deadline of all.
@@ -184,7 +225,7 @@ impl<'a, T: Slot> Table<'a, T> {
         while self.queue_len > 0 {
             let index = self.entries.get(self.queue_first as usize)?.queue;
             let entry = self.entries.get_mut(index as usize)?;
-            if entry.live && entry.value.is_ready() {
+            if entry.live().is_some_and(Slot::is_ready) {
                 return Some(Id { index, generation: entry.generation });
             }
             entry.queued = false;
@@ -198,7 +239,7 @@ impl<'a, T: Slot> Table<'a, T> {
     fn queue(&mut self, index: u32) {
         let capacity = self.entries.len() as u32;
         let Some(entry) = self.entries.get_mut(index as usize) else { return };
-        if entry.queued || !entry.live || !entry.value.is_ready() {
+        if entry.queued || !entry.live().is_some_and(Slot::is_ready) {
             return;
         }
         entry.queued = true;
@@ -212,7 +253,7 @@ impl<'a, T: Slot> Table<'a, T> {
     fn refresh(&mut self, index: u32) {
         self.queue(index);
         let Some(entry) = self.entries.get_mut(index as usize) else { return };
-        let deadline = entry.value.deadline();
+        let deadline = entry.live().and_then(Slot::deadline);
         if deadline == entry.deadline {
             return;
         }
@@ -227,11 +268,6 @@ impl<'a, T: Slot> Table<'a, T> {
                 self.heap_settle(position);
             }
         }
-    }
-
-    fn entry_mut(&mut self, id: Id) -> Option<&mut Entry<T>> {
-        let entry = self.entries.get_mut(id.index as usize)?;
-        (entry.live && entry.generation == id.generation).then_some(entry)
     }
 
     fn heap_slot(&self, position: u32) -> u32 {
@@ -302,3 +338,6 @@ impl<'a, T: Slot> Table<'a, T> {
         self.heap_put(b, at_a);
     }
 }
+
+#[cfg(test)]
+mod tests;

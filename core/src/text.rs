@@ -90,7 +90,49 @@ impl<const N: usize> Packed<N> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
     use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn texts_are_independent_of_each_other(
+            steps in prop::collection::vec(
+                (0..4usize, prop::collection::vec(any::<u8>(), 0..20)), 1..60,
+            ),
+        ) {
+            let mut block = [0; 40];
+            let mut texts = Packed::<4>::EMPTY;
+            let mut model: [Vec<u8>; 4] = Default::default();
+            for (field, text) in steps {
+                let others: usize =
+                    model.iter().enumerate().filter(|(i, _)| *i != field).map(|(_, t)| t.len()).sum();
+                let fits = others + text.len() <= block.len();
+                prop_assert_eq!(texts.set(&mut block, field, &text).is_ok(), fits);
+                if fits {
+                    model[field] = text;
+                }
+                for (field, text) in model.iter().enumerate() {
+                    prop_assert_eq!(texts.get(&block, field), &text[..]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_that_does_not_exist_holds_nothing() {
+        let mut bytes = [7; 20];
+        let mut texts = Texts::new(Slots::Lent(&mut bytes), 10);
+        assert_eq!(texts.block(1).len(), 10);
+        assert_eq!(texts.block(2), b"");
+        assert!(texts.block_mut(2).is_empty());
+        texts.copy_block(0, 2);
+        let mut packed = Packed::<2>::EMPTY;
+        assert_eq!(packed.set(texts.block_mut(2), 0, b"x"), Err(TooLong));
+    }
 
     #[test]
     fn a_text_can_be_replaced_and_the_others_stay() {

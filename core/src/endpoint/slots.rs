@@ -1,4 +1,4 @@
-//! What one slot of each table holds. All zero while idle, so that a static lands in `.bss`.
+//! What one slot of each table holds.
 
 use crate::buffers::BufferId;
 use crate::call::State;
@@ -111,12 +111,6 @@ impl AccountSlot {
         news: None,
         turn: 0,
     };
-}
-
-impl Default for AccountSlot {
-    fn default() -> Self {
-        Self::IDLE
-    }
 }
 
 impl Slot for AccountSlot {
@@ -236,12 +230,6 @@ impl CallSlot {
     };
 }
 
-impl Default for CallSlot {
-    fn default() -> Self {
-        Self::IDLE
-    }
-}
-
 impl Slot for CallSlot {
     fn deadline(&self) -> Option<Instant> {
         self.deadline
@@ -266,12 +254,6 @@ pub(crate) struct DialogSlot {
 impl DialogSlot {
     pub(crate) const IDLE: Self =
         Self { text: Packed::EMPTY, next: None, path: None, local_cseq: 0, remote_cseq: 0 };
-}
-
-impl Default for DialogSlot {
-    fn default() -> Self {
-        Self::IDLE
-    }
 }
 
 impl Slot for DialogSlot {
@@ -405,12 +387,6 @@ impl TransactionSlot {
             Cancel::Sent(machine, _) => machine.deadline(),
             _ => None,
         }
-    }
-}
-
-impl Default for TransactionSlot {
-    fn default() -> Self {
-        Self::IDLE
     }
 }
 
