@@ -21,6 +21,8 @@ call() {
   local scenario=$1 account=$2 ext=$3 ip=${SIPP_IP:-127.0.0.1}
   local target=${SIPP_TARGET:-$INTEROP_IP:$INTEROP_SIP_PORT}
   shift 3
+  # SIPp would give the server's URI to the digest, whatever the request asks for.
+  [ "$scenario" = register ] || set -- -auth_uri "$ext@$target" "$@"
   prepare "$scenario"
   start "$ip" "${SIPP_PORT:-$(free_port "$ip" 15000 20000)}" "$target" -s "$account" -au "$account" \
     -ap "${SIPP_PASSWORD:-test$account}" -key ext "$ext" "$@"
