@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::grammar::number;
+use super::grammar::{ValueError, number};
 use super::header::{Span, line_end};
 use super::message::ParseError;
 use super::name::HeaderName;
@@ -167,8 +167,10 @@ fn content_length(head: &[u8]) -> Result<Option<u64>, FrameError> {
     while let Some(span) = Span::scan(head, at).map_err(malformed)? {
         at = span.end;
         if span.name(head) == HeaderName::ContentLength {
-            let value = number(span.value(head), u64::MAX);
-            let value = value.map_err(|_| FrameError::ContentLength)?;
+            let value = number(span.value(head), u64::MAX).map_err(|error| match error {
+                ValueError::Range => FrameError::TooLong,
+                ValueError::Syntax => FrameError::ContentLength,
+            })?;
             if *length.get_or_insert(value) != value {
                 return Err(FrameError::ContentLength);
             }

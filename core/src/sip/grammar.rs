@@ -124,17 +124,15 @@ pub(super) fn number(digits: &[u8], maximum: u64) -> Result<u64, ValueError> {
     if digits.is_empty() {
         return Err(ValueError::Syntax);
     }
-    let mut value: u64 = 0;
-    let mut in_range = true;
+    let mut value = Some(0_u64);
     for digit in digits {
         if !digit.is_ascii_digit() {
             return Err(ValueError::Syntax);
         }
-        let next = value.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
-        in_range &= next <= maximum;
-        value = next;
+        let shifted = value.and_then(|value| value.checked_mul(10));
+        value = shifted.and_then(|value| value.checked_add(u64::from(digit - b'0')));
     }
-    if in_range { Ok(value) } else { Err(ValueError::Range) }
+    value.filter(|value| *value <= maximum).ok_or(ValueError::Range)
 }
 
 /// Digits at the start of the input.

@@ -309,10 +309,13 @@ fn same_number(ours: &[u8], theirs: &[u8]) -> bool {
 }
 
 fn params_match(ours: &Uri<'_>, theirs: &Uri<'_>, decisive: impl Fn(&[u8]) -> bool) -> bool {
+    // A name may stand only once (RFC 3261 s19.1.1); where it does not, one equal value is enough.
     let one_way = |from: &Uri<'_>, to: &Uri<'_>| {
         from.params().all(|(name, value)| {
-            match to.params().find(|(other, _)| same_text(name, other)) {
-                Some((_, other)) => same_text(value.unwrap_or_default(), other.unwrap_or_default()),
+            let value = value.unwrap_or_default();
+            let mut namesakes = to.params().filter(|(other, _)| same_text(name, other)).peekable();
+            match namesakes.peek() {
+                Some(_) => namesakes.any(|(_, other)| same_text(value, other.unwrap_or_default())),
                 None => !decisive(name),
             }
         })
