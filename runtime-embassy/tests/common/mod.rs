@@ -18,6 +18,8 @@ use std::task::Wake;
 use embassy_net::{Ipv4Address, Ipv4Cidr, Stack, StackResources, StaticConfigV4};
 use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState, RxToken, TxToken};
 use embassy_time::{Duration, Instant, MockDriver};
+use sansip_embassy::trace::Lines;
+use sansip_embassy::{Phone, Resources, Settings};
 
 static CLOCK: Mutex<()> = Mutex::new(());
 
@@ -123,7 +125,10 @@ impl World {
     /// Polls what is woken until nothing is.
     fn settle(&mut self) {
         let mut busy = true;
+        let mut rounds = 0;
         while busy {
+            rounds += 1;
+            assert!(rounds < 10_000, "tasks wake each other without end");
             busy = false;
             self.tasks.retain_mut(|task| {
                 if !task.flag.0.swap(false, Ordering::Relaxed) {
@@ -135,6 +140,22 @@ impl World {
             });
         }
     }
+}
+
+/// A phone on a new host.
+pub(crate) fn phone(world: &mut World) -> Phone<'static> {
+    let stack = world.host();
+    let number = world.ethernet.borrow().ports.len() as u8;
+    let resources = Box::leak(Box::new(<Resources<'static>>::new()));
+    let (phone, runner) = Phone::bind(stack, resources, Settings::default(), [number; 32]);
+    let sink = Lines(move |bytes: &[u8]| {
+        if std::env::var_os("SANSIP_TEST_TRACE").is_some() {
+            eprint!("{}", String::from_utf8_lossy(bytes));
+        }
+    });
+    let mut runner = runner.with_trace(Box::leak(Box::new(sink)));
+    world.spawn(async move { runner.run().await });
+    phone
 }
 
 struct Ethernet {

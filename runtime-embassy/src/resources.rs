@@ -1,0 +1,128 @@
+use embassy_net::udp::PacketMetadata;
+use heapless::Vec;
+use sansip::storage::Memory;
+
+use crate::state::{CallEntry, LineEntry, Shared};
+
+/// All memory of one phone, for a static; it costs no flash, since all of it is zero.
+///
+/// Without parameters: one account, two calls, messages of 1500 bytes, as
+/// [`SmallMemory`](sansip::storage::SmallMemory). The parameters are those of [`Memory`].
+///
+/// ```
+/// use sansip_embassy::Resources;
+/// use static_cell::ConstStaticCell;
+///
+/// static RESOURCES: ConstStaticCell<Resources<'static>> = ConstStaticCell::new(Resources::new());
+/// # let _ = RESOURCES.take();
+/// ```
+pub struct Resources<
+    'd,
+    const ACCOUNTS: usize = 1,
+    const CALLS: usize = 2,
+    const DIALOGS: usize = 3,
+    const TRANSACTIONS: usize = 8,
+    const BUFFERS: usize = 6,
+    const TEXT: usize = 512,
+    const MESSAGE: usize = 1500,
+> {
+    pub(crate) memory: Memory<ACCOUNTS, CALLS, DIALOGS, TRANSACTIONS, BUFFERS, TEXT, MESSAGE>,
+    pub(crate) lines: [LineEntry; ACCOUNTS],
+    pub(crate) calls: [CallEntry; CALLS],
+    pub(crate) sip_buffers: [[u8; MESSAGE]; SIP_BUFFERS],
+    pub(crate) media_buffers: [MediaBuffers; CALLS],
+    // An empty one is not all zero, so these come to be at `bind`.
+    pub(crate) sip_metas: Vec<[PacketMetadata; SIP_METAS], 1>,
+    pub(crate) media_metas: Vec<MediaMetas, CALLS>,
+    pub(crate) shared: Vec<Shared<'d>, 1>,
+}
+
+impl<
+    const ACCOUNTS: usize,
+    const CALLS: usize,
+    const DIALOGS: usize,
+    const TRANSACTIONS: usize,
+    const BUFFERS: usize,
+    const TEXT: usize,
+    const MESSAGE: usize,
+> Resources<'_, ACCOUNTS, CALLS, DIALOGS, TRANSACTIONS, BUFFERS, TEXT, MESSAGE>
+{
+    /// Idle memory; const, so that it can initialise a static.
+    pub const fn new() -> Self {
+        const { assert!(CALLS <= crate::sockets::CALLS_MAX, "at most eight calls") };
+        Self {
+            memory: Memory::new(),
+            lines: [const { LineEntry::idle() }; ACCOUNTS],
+            calls: [const { CallEntry::idle() }; CALLS],
+            sip_buffers: [[0; MESSAGE]; SIP_BUFFERS],
+            media_buffers: [const { MediaBuffers::new() }; CALLS],
+            sip_metas: Vec::new(),
+            media_metas: Vec::new(),
+            shared: Vec::new(),
+        }
+    }
+}
+
+impl<
+    const ACCOUNTS: usize,
+    const CALLS: usize,
+    const DIALOGS: usize,
+    const TRANSACTIONS: usize,
+    const BUFFERS: usize,
+    const TEXT: usize,
+    const MESSAGE: usize,
+> Default for Resources<'_, ACCOUNTS, CALLS, DIALOGS, TRANSACTIONS, BUFFERS, TEXT, MESSAGE>
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Where the datagrams of one call's sockets wait.
+pub(crate) struct MediaBuffers {
+    pub(crate) rtp_in: [u8; RTP_IN_BYTES],
+    pub(crate) rtp_out: [u8; RTP_OUT_BYTES],
+    pub(crate) rtcp_in: [u8; RTCP_BYTES],
+    pub(crate) rtcp_out: [u8; RTCP_BYTES],
+}
+
+impl MediaBuffers {
+    const fn new() -> Self {
+        Self {
+            rtp_in: [0; RTP_IN_BYTES],
+            rtp_out: [0; RTP_OUT_BYTES],
+            rtcp_in: [0; RTCP_BYTES],
+            rtcp_out: [0; RTCP_BYTES],
+        }
+    }
+}
+
+/// Places in the queues of one call's sockets.
+pub(crate) struct MediaMetas {
+    pub(crate) rtp_in: [PacketMetadata; 4],
+    pub(crate) rtp_out: [PacketMetadata; 2],
+    pub(crate) rtcp_in: [PacketMetadata; 1],
+    pub(crate) rtcp_out: [PacketMetadata; 1],
+}
+
+impl MediaMetas {
+    pub(crate) const fn new() -> Self {
+        Self {
+            rtp_in: [PacketMetadata::EMPTY; 4],
+            rtp_out: [PacketMetadata::EMPTY; 2],
+            rtcp_in: [PacketMetadata::EMPTY; 1],
+            rtcp_out: [PacketMetadata::EMPTY; 1],
+        }
+    }
+}
+
+/// Two messages may arrive together; one waits to be sent.
+const SIP_BUFFERS: usize = 3;
+/// Four of them for what comes in (small answers do not fill a buffer), two for what goes out.
+pub(crate) const SIP_METAS: usize = 6;
+/// Four packets of 20 ms, or one of 60 ms and a digit: the jitter buffer takes them every tick.
+const RTP_IN_BYTES: usize = 700;
+/// One packet of 60 ms: it leaves before the next is made.
+const RTP_OUT_BYTES: usize = 500;
+/// A sender report with one block and a source description has about 100 bytes.
+const RTCP_BYTES: usize = 160;
