@@ -74,8 +74,9 @@ pub const URI_PARAMS_COMPARED_MAX: usize = 32;
 /// Routes of one dialog: far more proxies than any call passes, and the text of a dialog bounds
 /// their bytes (RFC 3261 sets no limit; Max-Forwards starts at 70).
 pub const ROUTES_MAX: usize = 32;
-/// Credentials given along one chain of requests: a server and a proxy, each with one stale nonce.
-pub const CREDENTIALS_MAX: u8 = 4;
+/// Credentials of one kind given along one chain of requests: for a challenge, and once more where
+/// its nonce was stale.
+pub const CREDENTIALS_MAX: u8 = 2;
 /// Surplus forks of one INVITE that get a BYE of ours (RFC 3261 s13.2.2.4); a thousand of them are
 /// an attack, and their calls end at their own side when no media comes.
 pub const FORKS_ACKED_MAX: u8 = 8;

@@ -49,18 +49,19 @@ impl Registration {
         if self.state == State::Idle { self.due_at } else { None }
     }
 
-    /// The application wants to be registered from now on; due at once.
+    /// The application wants to be registered from now on; due at once, unless it is on its way.
     pub fn want(&mut self, now: Instant) {
         self.wanted = true;
         self.failures = 0;
-        self.due_at = Some(now);
+        // what is on its way already is not sent twice
+        self.due_at = Some(now).filter(|_| self.state != State::Asking);
     }
 
-    /// The application wants our binding removed; due at once.
+    /// The application wants our binding removed; due at once, unless it is on its way.
     pub fn unwant(&mut self, now: Instant) {
         self.wanted = false;
         self.failures = 0;
-        self.due_at = Some(now);
+        self.due_at = Some(now).filter(|_| self.state != State::Removing);
     }
 
     /// The deadline has come: what must be sent. `Some(true)` registers, `Some(false)` removes.
@@ -124,7 +125,10 @@ impl Registration {
             self.due_at = None;
             return None;
         }
-        let wait = retry_after.unwrap_or(back_off(self.failures, spread)).at_most(RETRY_MAX);
+        let wait = match retry_after {
+            Some(wish) => wish.max(RETRY_AFTER_MIN).at_most(RETRY_MAX),
+            None => back_off(self.failures, spread),
+        };
         self.failures = self.failures.saturating_add(1);
         self.due_at = Some(now + wait);
         Some(wait)
@@ -146,6 +150,8 @@ fn back_off(failures: u8, spread: u32) -> Duration {
 
 /// First wait after a failed registration.
 const RETRY_MIN: Duration = Duration::from_secs(4);
+/// Shortest wait, whatever the server wishes: zero would be a loop.
+const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
 /// Longest wait, whatever the server wishes: a phone that is away for longer looks broken.
 const RETRY_MAX: Duration = Duration::from_secs(600);
 

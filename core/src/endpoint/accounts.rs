@@ -156,7 +156,7 @@ impl Endpoint<'_> {
         } else {
             self.accounts.update(account, |slot| slot.query_wanted = false);
             if self.send_register(now, account, Purpose::Query, ContactKind::None).is_err() {
-                self.tell_account(account, AccountNews::Bindings { known: false });
+                self.tell_bindings(account, false);
             }
         }
     }
@@ -202,7 +202,7 @@ impl Endpoint<'_> {
         cseq: u32,
         contact: ContactKind,
     ) -> Result<usize, Error> {
-        let known = self.known_challenge(account);
+        let known = self.known_challenges(account);
         let branch = self.branch(transaction);
         let cnonce = self.random.u64(Draw::Cnonce);
         let path = self.transactions.get(transaction).and_then(|slot| slot.path);
@@ -232,9 +232,10 @@ impl Endpoint<'_> {
             methods: self.config.methods,
         };
         request.write(&mut writer);
-        if let Some(cached) = known {
-            let method = Method::Register.as_bytes();
-            Given { block, text: slot.text, method, uri, cnonce }.write(&mut writer, 0, cached);
+        let method = Method::Register.as_bytes();
+        let given = Given { block, text: slot.text, method, uri, cnonce };
+        for (kind, cached) in known.into_iter().enumerate() {
+            given.write(&mut writer, kind, cached); // nothing where there was no challenge
         }
         writer.finish().map_err(|_| Error::TooLong)
     }
@@ -284,7 +285,7 @@ impl Endpoint<'_> {
         self.accounts.update(account, |slot| slot.transaction = None);
         self.keep_inbox(received.message.bytes());
         if purpose == Purpose::Query {
-            self.tell_account(account, AccountNews::Bindings { known: outcome.is_ok() });
+            self.tell_bindings(account, outcome.is_ok());
         } else {
             match outcome {
                 Ok(()) => self.registered(now, account, transaction, received),
@@ -311,7 +312,10 @@ impl Endpoint<'_> {
                 // a life of 136 years is a misunderstanding; a refresh a day harms nobody
                 let life = life.min(LIFE_MAX_S);
                 let span = Duration::from_secs(life.into());
-                self.accounts.update(account, |slot| slot.registration.granted(now, span, spread));
+                self.accounts.update(account, |slot| {
+                    slot.registration.granted(now, span, spread);
+                    slot.raised = false;
+                });
                 self.tell_account(account, AccountNews::Registered { expires_s: life });
             }
             _ => self.registration_failed(now, account, Reason::ProtocolError, true, None),
@@ -330,7 +334,7 @@ impl Endpoint<'_> {
             let least = number(HeaderName::MinExpires).filter(|s| *s <= LIFE_MAX_S);
             let raised = self.accounts.update(account, |slot| {
                 let least = least.filter(|least| *least > slot.expires_s && !slot.raised)?;
-                slot.raised = true; // once: a server could raise it for ever
+                slot.raised = true; // once until it grants: a server could raise it for ever
                 slot.expires_s = least;
                 slot.registration.again(now);
                 Some(())
@@ -377,7 +381,7 @@ impl Endpoint<'_> {
             slot.server = None;
         });
         if purpose == Purpose::Query {
-            self.tell_account(account, AccountNews::Bindings { known: false });
+            self.tell_bindings(account, false);
         } else {
             self.registration_failed(now, account, reason, true, None);
         }
@@ -388,6 +392,14 @@ impl Endpoint<'_> {
         let turn = self.turn;
         self.accounts.update(account, |slot| {
             slot.news = Some(news);
+            slot.turn = turn;
+        });
+    }
+
+    pub(super) fn tell_bindings(&mut self, account: Id, known: bool) {
+        let turn = self.turn;
+        self.accounts.update(account, |slot| {
+            slot.bindings = Some(known);
             slot.turn = turn;
         });
     }

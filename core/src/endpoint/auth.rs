@@ -52,7 +52,7 @@ impl Endpoint<'_> {
         let (Some(account), Some(path)) = (account, path) else {
             return Err(Reason::AuthenticationFailed);
         };
-        let kinds = self.learn_challenges(account, old, path, &received.message)?;
+        let (kinds, counts) = self.learn_challenges(account, old, path, &received.message)?;
         let is_invite = matches!(
             self.transactions.get(old).map(|slot| &slot.machine),
             Some(Machine::ClientInvite(_))
@@ -61,12 +61,14 @@ impl Endpoint<'_> {
         let id = if is_invite { self.fresh_slot(now, old, random)? } else { old };
         let branch = Branch { slot: id.index ^ self.mask, random };
         let cnonce = self.random.u64(Draw::Cnonce);
-        let written = self.write_retry(old, account, &path, branch, kinds, cnonce);
-        let launched = written.and_then(|(len, cseq)| {
+        let cseq = self.next_cseq(old);
+        let written =
+            self.write_retry(old, account, &Again::retry(&path, branch, cseq), kinds, cnonce);
+        let launched = written.and_then(|len| {
             self.transactions.update(id, |slot| {
                 slot.random = random;
                 slot.cseq = cseq;
-                slot.tries += 1;
+                slot.given = counts;
                 slot.since = now;
             });
             let old_message = self.transactions.update(id, |slot| slot.message.take()).flatten();
@@ -84,6 +86,20 @@ impl Endpoint<'_> {
         Ok(id)
     }
 
+    /// The CSeq of the next try. In a dialog other requests may have taken the next numbers.
+    fn next_cseq(&mut self, old: Id) -> u32 {
+        let Some(slot) = self.transactions.get(old) else { return 0 };
+        let (call, last) = (slot.call, slot.cseq);
+        let dialog = call.and_then(|call| self.calls.get(call)).map(|slot| slot.dialog);
+        let in_dialog = dialog.and_then(|dialog| {
+            self.dialogs.update(dialog, |slot| {
+                slot.local_cseq = slot.local_cseq.max(last) + 1;
+                slot.local_cseq
+            })
+        });
+        in_dialog.unwrap_or(last + 1)
+    }
+
     fn fresh_slot(&mut self, now: Instant, old: Id, random: u64) -> Result<Id, Reason> {
         let slot = self.transactions.get(old).ok_or(Reason::NoRoom)?;
         let fresh = TransactionSlot {
@@ -91,7 +107,6 @@ impl Endpoint<'_> {
             account: slot.account,
             call: slot.call,
             path: slot.path,
-            tries: slot.tries,
             random,
             since: now,
             ..TransactionSlot::IDLE
@@ -100,34 +115,37 @@ impl Endpoint<'_> {
     }
 
     /// Remember what is challenged, if the challenger may have our credentials. Answers which
-    /// kinds of credentials the next try needs: those asked for and those that it had.
+    /// kinds of credentials the next try needs, those asked for and those that it had, and how
+    /// often each was made for a challenge by then.
     fn learn_challenges(
         &mut self,
         account: Id,
         old: Id,
         path: Path,
         message: &Message<'_>,
-    ) -> Result<[bool; 2], Reason> {
+    ) -> Result<([bool; 2], [u8; 2]), Reason> {
         let slot = self.transactions.get(old).ok_or(Reason::NoRoom)?;
-        let tries = slot.tries;
+        let mut counts = slot.given;
         let request = self.kept_message(old).ok_or(Reason::AuthenticationFailed)?;
-        if tries >= CREDENTIALS_MAX || !self.is_our_server(account, path, &request) {
+        if !self.is_our_server(account, path, &request) {
             self.stats.challenges_refused += 1;
             return Err(Reason::AuthenticationFailed);
         }
         let mut kinds = [false; 2];
         let allow_md5 = self.accounts.get(account).is_some_and(|slot| slot.allow_md5);
         let mut chosen = [None; 2];
-        for (kind, (ask, give)) in KINDS.into_iter().enumerate() {
+        for ((kind, (ask, give)), count) in KINDS.into_iter().enumerate().zip(&mut counts) {
             let before = request.values(give).next().and_then(|v| Credentials::parse(v).ok());
             let had = before.is_some();
             let realm = self.expected_realm(account, kind);
             let challenge = best_challenge(message, ask, realm, allow_md5)?;
             if let Some(challenge) = &challenge {
                 let same_nonce = before.and_then(|before| before.nonce()) == challenge.nonce();
-                if had && !challenge.stale() && (tries > 0 || same_nonce) {
-                    return Err(Reason::AuthenticationFailed); // it was tried, and refused
+                let refused = had && !challenge.stale() && (*count > 0 || same_nonce);
+                if refused || *count >= CREDENTIALS_MAX {
+                    return Err(Reason::AuthenticationFailed);
                 }
+                *count += 1;
             }
             if let (Some(needed), Some(place)) = (kinds.get_mut(kind), chosen.get_mut(kind)) {
                 *needed = had || challenge.is_some();
@@ -142,7 +160,7 @@ impl Endpoint<'_> {
                 self.remember_challenge(account, kind, &challenge)?;
             }
         }
-        Ok(kinds)
+        Ok((kinds, counts))
     }
 
     /// Keep realm, nonce and opaque of a challenge in the account's text.
@@ -214,20 +232,18 @@ impl Endpoint<'_> {
         }
     }
 
-    /// Put the next try into the scratch buffer. Answers its length and CSeq.
+    /// Put the next try into the scratch buffer. Answers its length.
     fn write_retry(
         &mut self,
         old: Id,
         account: Id,
-        path: &Path,
-        branch: Branch,
+        again: &Again<'_>,
         kinds: [bool; 2],
         cnonce: u64,
-    ) -> Result<(usize, u32), Reason> {
+    ) -> Result<usize, Reason> {
         let slot = self.transactions.get(old).ok_or(Reason::NoRoom)?;
         let buffer = slot.message.as_ref().ok_or(Reason::NoRoom)?;
         let old = Message::parse(self.buffers.get(buffer)).map_err(|_| Reason::ProtocolError)?;
-        let cseq = slot.cseq + 1;
         let texts = self.accounts.update(account, |slot| {
             for (cached, needed) in slot.challenges.iter_mut().zip(kinds) {
                 cached.count += u32::from(needed);
@@ -243,7 +259,7 @@ impl Endpoint<'_> {
             cnonce,
         };
         let mut writer = Writer::new(&mut self.scratch);
-        write_again(&mut writer, &old, &Again { path, branch, cseq, without_credentials: true });
+        write_again(&mut writer, &old, again);
         for (kind, (cached, needed)) in challenges.into_iter().zip(kinds).enumerate() {
             if needed {
                 given.write(&mut writer, kind, cached);
@@ -253,19 +269,19 @@ impl Endpoint<'_> {
             Some(kind) if !old.body().is_empty() => writer.finish_with_body(kind, old.body()),
             _ => writer.finish(),
         };
-        finished.map(|len| (len, cseq)).map_err(|_| Reason::TooLong)
+        finished.map_err(|_| Reason::TooLong)
     }
 
-    /// The server's challenge of before, counted once more: credentials for a new request from it
-    /// save a round trip.
-    pub(super) fn known_challenge(&mut self, account: Id) -> Option<Cached> {
-        let cached = self.accounts.update(account, |slot| {
-            let cached = slot.challenges.first_mut()?;
-            cached.algorithm?;
-            cached.count += 1;
-            Some(*cached)
+    /// The challenges of before, counted once more: credentials for a new request from them save
+    /// a round trip each.
+    pub(super) fn known_challenges(&mut self, account: Id) -> [Cached; 2] {
+        let known = self.accounts.update(account, |slot| {
+            for cached in &mut slot.challenges {
+                cached.count += u32::from(cached.algorithm.is_some());
+            }
+            slot.challenges
         });
-        cached.flatten()
+        known.unwrap_or([Cached::NONE; 2])
     }
 }
 

@@ -263,6 +263,13 @@ pub(super) struct Again<'x> {
     pub(super) without_credentials: bool,
 }
 
+impl<'x> Again<'x> {
+    /// The same request with fresh credentials.
+    pub(super) fn retry(path: &'x Path, branch: Branch, cseq: u32) -> Self {
+        Self { path, branch, cseq, without_credentials: true }
+    }
+}
+
 /// Write a request of ours again with another branch and CSeq (RFC 3261 s8.1.3.5): all headers but
 /// those that [`Again`] replaces. Headers may follow, then a finishing call with the old body.
 pub(super) fn write_again(writer: &mut Writer<'_>, old: &Message<'_>, again: &Again<'_>) {

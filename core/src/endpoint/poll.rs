@@ -30,6 +30,7 @@ enum Choice {
     Call(Id, News),
     Ended(Id, Reason, bool),
     Account(Id, AccountNews, bool),
+    Bindings(Id, bool),
     Request(Id, RequestNews, bool),
 }
 
@@ -90,11 +91,18 @@ impl Endpoint<'_> {
 
     fn choose_of_account(&mut self, id: Id) -> Choice {
         let turn = self.turn;
-        let chosen = self.accounts.update(id, |slot| match slot.news.take() {
-            Some(news) => Choice::Account(id, news, slot.turn == turn),
-            None => {
-                slot.resolving = Resolving::Asked;
-                Choice::Resolve(Asker::Account(id))
+        let chosen = self.accounts.update(id, |slot| {
+            let fresh = slot.turn == turn;
+            match (slot.news.take(), slot.bindings) {
+                (Some(news), _) => Choice::Account(id, news, fresh),
+                (None, Some(known)) => {
+                    slot.bindings = None;
+                    Choice::Bindings(id, known && fresh)
+                }
+                (None, None) => {
+                    slot.resolving = Resolving::Asked;
+                    Choice::Resolve(Asker::Account(id))
+                }
             }
         });
         chosen.unwrap_or(Choice::Resolve(Asker::Account(id)))
@@ -161,6 +169,10 @@ impl Endpoint<'_> {
             Choice::Account(id, news, fresh) => {
                 let message = if fresh { self.inbox_message() } else { None };
                 Action::Event(describe_account(AccountId(id), news, message))
+            }
+            Choice::Bindings(id, known) => {
+                let message = if known { self.inbox_message() } else { None };
+                Action::Event(Event::Bindings { account: AccountId(id), message })
             }
             Choice::Request(id, news, fresh) => {
                 Action::Event(self.describe_request(id, news, fresh))
@@ -270,8 +282,5 @@ fn describe_account<'e>(
             Event::RegistrationFailed { account, reason, retry_s, message }
         }
         AccountNews::Unregistered => Event::Unregistered { account, message },
-        AccountNews::Bindings { known } => {
-            Event::Bindings { account, message: message.filter(|_| known) }
-        }
     }
 }

@@ -171,10 +171,7 @@ impl Endpoint<'_> {
         }
         if matches!(status, 401 | 407) {
             match self.retry_with_credentials(now, id, received) {
-                Ok(_) => {
-                    self.follow_cseq(id);
-                    return;
-                }
+                Ok(_) => return,
                 Err(Reason::AuthenticationFailed) => {}
                 Err(reason) => return self.request_over(id, Err(reason)),
             }
@@ -185,16 +182,6 @@ impl Endpoint<'_> {
         let message = self.transactions.update(id, |slot| slot.message.take()).flatten();
         if let Some(buffer) = message {
             self.buffers.give(buffer);
-        }
-    }
-
-    /// A retry inside a dialog used the next CSeq.
-    fn follow_cseq(&mut self, id: Id) {
-        let Some(slot) = self.transactions.get(id) else { return };
-        let cseq = slot.cseq;
-        let dialog = slot.call.and_then(|call| self.calls.get(call)).map(|slot| slot.dialog);
-        if let Some(dialog) = dialog {
-            self.dialogs.update(dialog, |slot| slot.local_cseq = slot.local_cseq.max(cseq));
         }
     }
 

@@ -308,17 +308,17 @@ impl Endpoint<'_> {
     /// the response itself. Answers whether the ACK is on its way.
     fn end_fork(&mut self, now: Instant, id: Id, received: &Received<'_>) -> bool {
         let Some(slot) = self.transactions.get(id) else { return false };
-        let (account, cseq, tries) = (slot.account, slot.cseq, slot.tries);
+        let (account, cseq, forks) = (slot.account, slot.cseq, slot.forks);
         let message = &received.message;
         let way = way_from(message, received.path);
         let branch = Branch { slot: id.index ^ self.mask, random: self.random.u64(Draw::Branch) };
         let ack = Fork { received, method: Method::Ack, cseq, path: &way, branch };
         let Ok(len) = ack.write(&mut self.scratch) else { return false };
         self.reply_from_scratch(way, len);
-        if tries >= FORKS_ACKED_MAX {
+        if forks >= FORKS_ACKED_MAX {
             return true; // each of thousands of forks would cost a BYE: those time out by themselves
         }
-        self.transactions.update(id, |slot| slot.tries += 1);
+        self.transactions.update(id, |slot| slot.forks += 1);
         let random = self.random.u64(Draw::Branch);
         let bye = TransactionSlot {
             account,

@@ -59,7 +59,7 @@ pub(crate) struct AccountSlot {
     pub(crate) cseq: u32,
     pub(crate) expires_s: u32,
     pub(crate) allow_md5: bool,
-    /// A 423 raised `expires_s`.
+    /// A 423 raised `expires_s`, and no 200 came since.
     pub(crate) raised: bool,
     /// The bindings are to be queried as soon as no REGISTER is on its way.
     pub(crate) query_wanted: bool,
@@ -70,6 +70,8 @@ pub(crate) struct AccountSlot {
     /// The REGISTER that is on its way.
     pub(crate) transaction: Option<Id>,
     pub(crate) news: Option<AccountNews>,
+    /// The bindings were asked for, and are known or not.
+    pub(crate) bindings: Option<bool>,
     pub(crate) turn: u32,
 }
 
@@ -90,7 +92,6 @@ pub(crate) enum AccountNews {
     Registered { expires_s: u32 },
     Failed { reason: Reason, retry_s: Option<u32> },
     Unregistered,
-    Bindings { known: bool },
 }
 
 impl AccountSlot {
@@ -109,17 +110,20 @@ impl AccountSlot {
         resolving: Resolving::No,
         transaction: None,
         news: None,
+        bindings: None,
         turn: 0,
     };
 }
 
 impl Slot for AccountSlot {
     fn deadline(&self) -> Option<Instant> {
-        if self.transaction.is_some() { None } else { self.registration.deadline() }
+        // the answer to what is on its way, or the resolver's, comes first
+        let busy = self.transaction.is_some() || self.resolving != Resolving::No;
+        if busy { None } else { self.registration.deadline() }
     }
 
     fn is_ready(&self) -> bool {
-        self.news.is_some() || self.resolving == Resolving::Wanted
+        self.news.is_some() || self.bindings.is_some() || self.resolving == Resolving::Wanted
     }
 }
 
@@ -289,8 +293,10 @@ pub(crate) struct TransactionSlot {
     /// Remove as soon as everything is sent.
     pub(crate) doomed: bool,
     pub(crate) resolving: Resolving,
-    /// How often credentials were given along this chain of requests.
-    pub(crate) tries: u8,
+    /// How often credentials of each kind were made for a challenge along this chain of requests.
+    pub(crate) given: [u8; 2],
+    /// Forks of the INVITE that got a BYE.
+    pub(crate) forks: u8,
     pub(crate) cseq: u32,
     pub(crate) news: Option<RequestNews>,
     pub(crate) turn: u32,
@@ -367,7 +373,8 @@ impl TransactionSlot {
         cancel: Cancel::No,
         doomed: false,
         resolving: Resolving::No,
-        tries: 0,
+        given: [0; 2],
+        forks: 0,
         cseq: 0,
         news: None,
         turn: 0,

@@ -181,14 +181,7 @@ impl Endpoint<'_> {
         }
         let mut from = 0;
         while let Some(id) = next_after(self.accounts.iter().map(|(id, _)| id), &mut from) {
-            self.accounts.update(id, |slot| {
-                if slot.server.is_some_and(|path| path.local == old) {
-                    slot.server = None;
-                    if slot.registration.is_wanted() {
-                        slot.registration.want(now);
-                    }
-                }
-            });
+            self.account_moved(now, id, old);
         }
         let mut from = 0;
         while let Some(id) = next_after(self.calls.iter().map(|(id, _)| id), &mut from) {
@@ -205,6 +198,29 @@ impl Endpoint<'_> {
             if moved == Some(true) {
                 let _ = self.end_call(now, CallId(id), Reason::AddressLost);
             }
+        }
+    }
+}
+
+impl Endpoint<'_> {
+    fn account_moved(&mut self, now: Instant, id: Id, old: SocketAddr) {
+        let moved = self.accounts.update(id, |slot| {
+            if slot.server.is_none_or(|path| path.local != old) {
+                return None;
+            }
+            slot.server = None;
+            if slot.registration.is_wanted() || slot.transaction.is_some() {
+                slot.registration.again(now);
+            }
+            slot.transaction.take()
+        });
+        // its answer would go to the address that is gone
+        if let Some(transaction) = moved.flatten() {
+            let purpose = self.transactions.get(transaction).map(|slot| slot.purpose);
+            if purpose == Some(Purpose::Query) {
+                self.accounts.update(id, |slot| slot.query_wanted = true);
+            }
+            self.close_transaction(transaction);
         }
     }
 }

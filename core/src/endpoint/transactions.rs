@@ -106,6 +106,7 @@ impl Endpoint<'_> {
                     _ => Machine::ClientRequest(ClientRequest::start(now, &timing)),
                 };
                 slot.send_message = true;
+                slot.doomed = false; // a retry in the slot of a request that was over
             }
             old
         });

@@ -8,12 +8,14 @@
     clippy::indexing_slicing
 )]
 
+pub mod script;
+
+use core::net::SocketAddr;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 use sansip::endpoint::{
-    Account, AccountId, Action, CallId, Config, Endpoint, Event, Input, OutgoingCall, Reason,
-    RequestId, Stage,
+    Account, AccountId, Action, CallId, Config, Endpoint, Event, Input, OutgoingCall, QueryId,
+    Reason, RequestId, Stage,
 };
 use sansip::path::Path;
 use sansip::sdp::{LocalMedia, MediaPlan};
@@ -35,7 +37,7 @@ pub enum Heard {
     Response(RequestId, Result<u16, Reason>, Option<String>),
     HoldFailed(CallId, Reason),
     Ended(CallId, Reason),
-    Resolve(String, Option<u16>),
+    Resolve(QueryId, String, Option<u16>),
 }
 
 /// A datagram on its way.
@@ -69,6 +71,8 @@ pub struct Node {
     pub endpoint: Endpoint<'static>,
     pub address: SocketAddr,
     pub heard: Vec<Heard>,
+    /// The whole message behind each event in `heard`, where it lent one.
+    pub messages: Vec<Option<String>>,
     pub sent: Vec<Datagram>,
     outbox: VecDeque<Datagram>,
 }
@@ -88,7 +92,14 @@ impl Node {
         let address: SocketAddr = address.parse().unwrap();
         let config = Config { local: Some(address), ..config };
         let endpoint = Endpoint::new(config, [seed; 32], storage);
-        Self { endpoint, address, heard: vec![], sent: vec![], outbox: VecDeque::new() }
+        Self {
+            endpoint,
+            address,
+            heard: vec![],
+            messages: vec![],
+            sent: vec![],
+            outbox: VecDeque::new(),
+        }
     }
 
     pub fn account(&mut self, now: Instant, identity: &str, registrar: &str) -> AccountId {
@@ -117,11 +128,13 @@ impl Node {
                     self.outbox.push_back(datagram);
                 }
                 Action::Event(event) => {
+                    self.messages.push(message_of(event));
                     let heard = owned(event);
                     self.heard.push(heard);
                 }
-                Action::Resolve { host, port, .. } => {
-                    self.heard.push(Heard::Resolve(host.to_owned(), port));
+                Action::Resolve { query, host, port, .. } => {
+                    self.messages.push(None);
+                    self.heard.push(Heard::Resolve(query, host.to_owned(), port));
                 }
                 other => panic!("unexpected {other:?}"),
             }
@@ -172,6 +185,24 @@ impl Node {
     pub fn take_outbox(&mut self) -> Vec<Datagram> {
         self.outbox.drain(..).collect()
     }
+}
+
+fn message_of(event: Event<'_>) -> Option<String> {
+    let message = match event {
+        Event::Registered { message, .. }
+        | Event::RegistrationFailed { message, .. }
+        | Event::Unregistered { message, .. }
+        | Event::Bindings { message, .. }
+        | Event::Incoming { message, .. }
+        | Event::Progress { message, .. }
+        | Event::Media { message, .. }
+        | Event::Established { message, .. }
+        | Event::Request { message, .. }
+        | Event::Response { message, .. }
+        | Event::Ended { message, .. } => message,
+        _ => None,
+    };
+    message.map(|message| String::from_utf8_lossy(message.bytes()).into_owned())
 }
 
 fn owned(event: Event<'_>) -> Heard {
