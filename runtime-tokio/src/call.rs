@@ -1,0 +1,554 @@
+use core::fmt;
+use core::net::IpAddr;
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sansip::endpoint::{
+    self, AccountId, Body, CallId, Command, CustomHeader, OutgoingCall, Reason, Reply,
+};
+use sansip::limits::DIGIT_DURATION_MS;
+use sansip::media::{DigitsError, Report, Sink, Source, Tone};
+use sansip::rtp::Digit;
+use sansip::sdp::LocalMedia;
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::error::Error;
+use crate::line::Dial;
+use crate::media::{Control, DigitsJob, MediaControl, MediaTask};
+use crate::message::Message;
+use crate::phone::Handle;
+use crate::recording::Recording;
+use crate::request::{self, Response};
+use crate::sound::{Each, Length, RATE_HZ, Samples};
+use crate::state::{CallEntry, CallStatus, NewCall, Phase};
+use crate::wav;
+
+/// A call, either way. Dropping it hangs up.
+pub struct Call {
+    phone: Arc<Handle>,
+    id: CallId,
+    line: AccountId,
+    status: watch::Receiver<CallStatus>,
+    invite: Option<Message>,
+    /// Our address as the peer reaches it.
+    local: IpAddr,
+    digits: tokio::sync::Mutex<mpsc::Receiver<Digit>>,
+    /// For the media task, until it runs; then where it receives.
+    media: Mutex<Media>,
+    listeners: AtomicU64,
+}
+
+enum Media {
+    Not(Option<mpsc::Sender<Digit>>),
+    Runs(MediaControl, LocalMedia),
+}
+
+/// Placing and answering.
+impl Call {
+    pub(crate) fn dial(
+        phone: Arc<Handle>,
+        line: AccountId,
+        target: &str,
+        dial: Dial<'_>,
+        local: IpAddr,
+    ) -> Result<Self, Error> {
+        let shared = Arc::clone(&phone.shared);
+        let (rtp, rtcp) = shared.net.media_pair(&shared.rtp_ports)?;
+        let media = local_media(local, &rtp)?;
+        let (control, controlled) = MediaControl::new();
+        let (sender, status) = watch::channel(CallStatus::default());
+        let command = Command::Call(OutgoingCall {
+            account: line,
+            target,
+            media: media.clone(),
+            late_offer: dial.late_offer,
+            headers: dial.headers,
+        });
+        let reply = shared.command_with(command, |state, reply| {
+            if let Reply::Call(call) = reply {
+                let media = Some(control.clone());
+                state.calls.insert(call, CallEntry { status: sender, media });
+            }
+        })?;
+        let Reply::Call(id) = reply else { return Err(Error::Closed) };
+        let (digits, received) = mpsc::channel(DIGITS_MAX);
+        tokio::spawn(MediaTask { shared, call: id, rtp, rtcp, control: controlled, digits }.run());
+        Ok(Self {
+            phone,
+            id,
+            line,
+            status,
+            invite: None,
+            local,
+            digits: tokio::sync::Mutex::new(received),
+            media: Mutex::new(Media::Runs(control, media)),
+            listeners: AtomicU64::new(0),
+        })
+    }
+
+    pub(crate) fn incoming(phone: Arc<Handle>, new: NewCall) -> Self {
+        let (digits, received) = mpsc::channel(DIGITS_MAX);
+        let local = new.local.unwrap_or(IpAddr::V4(core::net::Ipv4Addr::LOCALHOST));
+        Self {
+            phone,
+            id: new.call,
+            line: new.line,
+            status: new.status,
+            invite: new.message,
+            local,
+            digits: tokio::sync::Mutex::new(received),
+            media: Mutex::new(Media::Not(Some(digits))),
+            listeners: AtomicU64::new(0),
+        }
+    }
+
+    /// Names the call in events.
+    pub fn id(&self) -> CallId {
+        self.id
+    }
+
+    /// Whose call it is: [`Line::id`](crate::Line::id).
+    pub fn line(&self) -> AccountId {
+        self.line
+    }
+
+    /// The INVITE of an incoming call: who calls, and every header.
+    pub fn invite(&self) -> Option<&Message> {
+        self.invite.as_ref()
+    }
+
+    /// Where the call stands.
+    pub fn phase(&self) -> Phase {
+        self.status.borrow().phase
+    }
+
+    /// The message that moved the call last: a provisional or final response, ACK, BYE, CANCEL.
+    pub fn last_message(&self) -> Option<Message> {
+        self.status.borrow().message.clone()
+    }
+
+    /// The audio stream that both sides agreed on last.
+    pub fn plan(&self) -> Option<sansip::sdp::MediaPlan> {
+        self.status.borrow().plan
+    }
+
+    /// Waits until the phase is another than now.
+    ///
+    /// # Errors
+    /// The phone was shut down.
+    pub async fn next_phase(&self) -> Result<Phase, Error> {
+        let mut status = self.status.clone();
+        let before = status.borrow_and_update().phase;
+        let now = status.wait_for(|status| status.phase != before).await;
+        Ok(now.map_err(|_| Error::Closed)?.phase)
+    }
+
+    /// Tells the caller that it rings: 180.
+    ///
+    /// # Errors
+    /// The call is not an incoming one that waits for an answer.
+    pub fn ring(&self) -> Result<(), Error> {
+        self.progress(180, &[])
+    }
+
+    /// Sends a provisional response, 101 to 199, without early media.
+    ///
+    /// # Errors
+    /// As [`Call::ring`].
+    pub fn progress(&self, status: u16, headers: &[CustomHeader<'_>]) -> Result<(), Error> {
+        let command = Command::Progress { call: self.id, status, media: None, headers };
+        self.phone.shared.command(command).map(drop)
+    }
+
+    /// Sends 183 and opens the audio stream before the answer.
+    ///
+    /// # Errors
+    /// As [`Call::ring`], or there is no port for media.
+    pub fn early_media(&self) -> Result<(), Error> {
+        let media = Some(self.start_media()?);
+        let command = Command::Progress { call: self.id, status: 183, media, headers: &[] };
+        self.phone.shared.command(command).map(drop)
+    }
+
+    /// Accepts an incoming call and waits until it is up.
+    ///
+    /// # Errors
+    /// The call is over, or we have no media in common.
+    pub async fn answer(&self) -> Result<(), Error> {
+        self.answer_with(&[]).await
+    }
+
+    /// As [`Call::answer`], with headers for the 200.
+    ///
+    /// # Errors
+    /// As [`Call::answer`].
+    pub async fn answer_with(&self, headers: &[CustomHeader<'_>]) -> Result<(), Error> {
+        let media = self.start_media()?;
+        self.phone.shared.command(Command::Answer { call: self.id, media, headers })?;
+        self.established().await
+    }
+
+    /// Refuses an incoming call with a final response, 300 to 699, such as 486 for busy.
+    ///
+    /// # Errors
+    /// The call is not an incoming one that waits for an answer.
+    pub fn reject(&self, status: u16) -> Result<(), Error> {
+        self.reject_with(status, &[])
+    }
+
+    /// As [`Call::reject`], with headers, such as the Contacts of a 302.
+    ///
+    /// # Errors
+    /// As [`Call::reject`].
+    pub fn reject_with(&self, status: u16, headers: &[CustomHeader<'_>]) -> Result<(), Error> {
+        let command = Command::Reject { call: self.id, status, headers };
+        self.phone.shared.command(command).map(drop)
+    }
+
+    /// Waits until the call is up.
+    ///
+    /// # Errors
+    /// It ended before: [`Error::Failed`] with the reason.
+    pub async fn established(&self) -> Result<(), Error> {
+        let mut status = self.status.clone();
+        let up =
+            status.wait_for(|status| matches!(status.phase, Phase::Established | Phase::Ended(_)));
+        match up.await.map_err(|_| Error::Closed)?.phase {
+            Phase::Ended(reason) => Err(Error::Failed(reason)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until the call is over and says why.
+    ///
+    /// # Errors
+    /// The phone was shut down before.
+    pub async fn ended(&self) -> Result<Reason, Error> {
+        let mut status = self.status.clone();
+        let over = status.wait_for(|status| matches!(status.phase, Phase::Ended(_)));
+        match over.await.map_err(|_| Error::Closed)?.phase {
+            Phase::Ended(reason) => Ok(reason),
+            _ => Err(Error::Closed),
+        }
+    }
+
+    /// Ends the call in whatever state it is and says how it ended.
+    ///
+    /// # Errors
+    /// The phone was shut down.
+    pub async fn hang_up(&self) -> Result<Reason, Error> {
+        match self.phone.shared.command(Command::HangUp(self.id)) {
+            Ok(_) | Err(Error::Refused(_)) => self.ended().await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts the peer on hold and waits until it agrees. Nothing is heard then, and a source waits
+    /// where the peer wants nothing from us.
+    ///
+    /// # Errors
+    /// The peer refused, the call ended, or it is not up.
+    pub async fn hold(&self) -> Result<(), Error> {
+        self.change(Command::Hold(self.id)).await
+    }
+
+    /// Takes the peer off hold and waits until it agrees.
+    ///
+    /// # Errors
+    /// As [`Call::hold`].
+    pub async fn resume(&self) -> Result<(), Error> {
+        self.change(Command::Resume(self.id)).await
+    }
+
+    async fn change(&self, command: Command<'_>) -> Result<(), Error> {
+        let mut status = self.status.clone();
+        let mut before = (0, 0);
+        self.phone.shared.command_with(command, |state, _| {
+            if let Some(entry) = state.calls.get(&self.id) {
+                let now = entry.status.borrow();
+                before = (now.agreed, now.refused.0);
+            }
+        })?;
+        let news = status.wait_for(|now| {
+            matches!(now.phase, Phase::Ended(_)) || (now.agreed, now.refused.0) != before
+        });
+        let now = news.await.map_err(|_| Error::Closed)?;
+        match (now.phase, now.refused) {
+            (Phase::Ended(reason), _) => Err(Error::Failed(reason)),
+            (_, (count, Some(reason))) if count != before.1 => Err(Error::Failed(reason)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends a request inside the call, such as INFO or MESSAGE, and waits for its response.
+    ///
+    /// # Errors
+    /// The request is not possible or got no response.
+    pub async fn request(
+        &self,
+        method: &str,
+        headers: &[CustomHeader<'_>],
+        body: Option<Body<'_>>,
+    ) -> Result<Response, Error> {
+        let command = Command::RequestInCall { call: self.id, method, headers, body };
+        request::send(&self.phone, command).await
+    }
+}
+
+/// Audio and digits.
+impl Call {
+    /// Plays a WAV file of any common form and waits until it was sent. It replaces what is
+    /// played.
+    ///
+    /// The file is read as a whole before the first sample is sent.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the call ended.
+    pub async fn play(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        let path = path.as_ref().to_owned();
+        let read = tokio::task::spawn_blocking(move || wav::read(path, RATE_HZ));
+        let samples = read.await.map_err(|_| Error::Closed)??;
+        self.play_source(Samples(samples.into_iter())).await
+    }
+
+    /// Plays a sine of 300 to 3400 Hz at a quarter of full scale and waits until it was sent.
+    ///
+    /// # Errors
+    /// The call ended.
+    pub async fn play_tone(&self, hz: u32, length: Duration) -> Result<(), Error> {
+        let source = Tone::new(hz, TONE_AMPLITUDE);
+        self.play_source(Length { source, left: samples_in(length) }).await
+    }
+
+    /// Plays a source of your own and waits until it ends or is replaced. Dropping the future
+    /// leaves it playing.
+    ///
+    /// # Errors
+    /// The call ended.
+    pub async fn play_source(&self, source: impl Source + Send + 'static) -> Result<(), Error> {
+        let played = self.start_source(source)?;
+        match played.await {
+            Ok(()) => Ok(()),
+            Err(_) => match self.phase() {
+                Phase::Ended(reason) => Err(Error::Failed(reason)),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Starts a source and returns at once; it replaces what is played.
+    ///
+    /// # Errors
+    /// There is no audio stream yet.
+    pub fn start_playing(&self, source: impl Source + Send + 'static) -> Result<(), Error> {
+        self.start_source(source).map(drop)
+    }
+
+    fn start_source(
+        &self,
+        source: impl Source + Send + 'static,
+    ) -> Result<oneshot::Receiver<()>, Error> {
+        let (done, played) = oneshot::channel();
+        self.control(Control::Play { source: Box::new(source), done })?;
+        Ok(played)
+    }
+
+    /// Stops what is played; silence is sent from then on.
+    ///
+    /// # Errors
+    /// There is no audio stream yet.
+    pub fn stop_playing(&self) -> Result<(), Error> {
+        self.control(Control::StopPlaying)
+    }
+
+    /// Records what is heard to a WAV file, until the call ends or [`Recording::stop`].
+    ///
+    /// # Errors
+    /// The file cannot be created, or there is no audio stream yet.
+    pub async fn record(&self, path: impl AsRef<Path>) -> Result<Recording, Error> {
+        let (recording, sink) = Recording::create(path.as_ref().to_owned()).await?;
+        let id = self.listen(sink)?;
+        Ok(recording.of(self.running()?, id))
+    }
+
+    /// Gives what is heard to a sink of your own until the call ends or
+    /// [`Call::stop_listening`] with the number that is returned.
+    ///
+    /// # Errors
+    /// There is no audio stream yet.
+    pub fn listen(&self, sink: impl Sink + Send + 'static) -> Result<u64, Error> {
+        let id = self.listeners.fetch_add(1, Ordering::Relaxed);
+        self.control(Control::Listen { id, sink: Box::new(sink) })?;
+        Ok(id)
+    }
+
+    /// Takes a sink of [`Call::listen`] away.
+    ///
+    /// # Errors
+    /// There is no audio stream yet.
+    pub fn stop_listening(&self, id: u64) -> Result<(), Error> {
+        self.control(Control::StopListening(id))
+    }
+
+    /// What is heard from now on for `length`; less where the call ends before.
+    ///
+    /// # Errors
+    /// There is no audio stream yet.
+    pub async fn hear(&self, length: Duration) -> Result<Vec<i16>, Error> {
+        let wanted = samples_in(length);
+        let (sender, mut heard) = mpsc::unbounded_channel();
+        let sink = Each(move |frame: &[i16]| drop(sender.send(frame.to_vec())));
+        let id = self.listen(sink)?;
+        let mut all = Vec::new();
+        while all.len() < wanted {
+            let Some(mut samples) = heard.recv().await else { return Ok(all) };
+            all.append(&mut samples);
+        }
+        self.stop_listening(id)?;
+        all.truncate(wanted);
+        Ok(all)
+    }
+
+    /// Sends digits (`0` to `9`, `*`, `#`, `A` to `D`) as telephone events (RFC 4733), each 160 ms
+    /// long, and waits until the last one is out.
+    ///
+    /// # Errors
+    /// A character is no digit, the peer takes no telephone events, or the call ended.
+    pub async fn send_digits(&self, digits: &str) -> Result<(), Error> {
+        let length = Duration::from_millis(DIGIT_DURATION_MS);
+        self.send_long_digits(digits, length).await
+    }
+
+    /// As [`Call::send_digits`], each digit of the given length.
+    ///
+    /// # Errors
+    /// As [`Call::send_digits`].
+    pub async fn send_long_digits(&self, digits: &str, length: Duration) -> Result<(), Error> {
+        let digits: VecDeque<char> = digits.chars().collect();
+        if digits.iter().any(|digit| Digit::from_char(*digit).is_none()) {
+            return Err(Error::Digits(DigitsError::NotADigit));
+        }
+        let (done, sent) = oneshot::channel();
+        self.control(Control::Digits(DigitsJob { digits, duration: length, done }))?;
+        match sent.await {
+            Ok(result) => Ok(result?),
+            Err(_) => match self.phase() {
+                Phase::Ended(reason) => Err(Error::Failed(reason)),
+                _ => Err(Error::Closed),
+            },
+        }
+    }
+
+    /// The next digit that the peer sent, `None` when the call is over. Sixty-four wait to be
+    /// taken; later ones are lost.
+    pub async fn digit(&self) -> Option<Digit> {
+        self.digits.lock().await.recv().await
+    }
+
+    /// So many digits, or those that came until the peer paused for `pause` or the call ended.
+    pub async fn digits(&self, count: usize, pause: Duration) -> String {
+        let mut digits = String::new();
+        while digits.len() < count {
+            match tokio::time::timeout(pause, self.digit()).await {
+                Ok(Some(digit)) => digits.push(digit.as_char()),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        digits
+    }
+
+    /// Sends silence instead of what is played, until [`Call::unmute`]; the source runs on.
+    ///
+    /// # Errors
+    /// There is no audio stream yet.
+    pub fn mute(&self) -> Result<(), Error> {
+        self.control(Control::Mute(true))
+    }
+
+    /// Sends what is played again.
+    ///
+    /// # Errors
+    /// There is no audio stream yet.
+    pub fn unmute(&self) -> Result<(), Error> {
+        self.control(Control::Mute(false))
+    }
+
+    /// Figures of the audio stream: packets, loss, jitter.
+    ///
+    /// # Errors
+    /// There is no audio stream.
+    pub async fn report(&self) -> Result<Report, Error> {
+        let (done, report) = oneshot::channel();
+        self.control(Control::Report(done))?;
+        report.await.map_err(|_| Error::Closed)
+    }
+
+    fn control(&self, control: Control) -> Result<(), Error> {
+        if let Phase::Ended(reason) = self.phase() {
+            return Err(Error::Failed(reason));
+        }
+        self.running()?.send(control);
+        Ok(())
+    }
+
+    fn running(&self) -> Result<MediaControl, Error> {
+        match &*self.media.lock().unwrap_or_else(PoisonError::into_inner) {
+            Media::Runs(control, _) => Ok(control.clone()),
+            Media::Not(_) => Err(Error::Refused(endpoint::Error::State)),
+        }
+    }
+
+    /// Opens the sockets of an incoming call and starts its media task, once.
+    fn start_media(&self) -> Result<LocalMedia, Error> {
+        let shared = &self.phone.shared;
+        let mut media = self.media.lock().unwrap_or_else(PoisonError::into_inner);
+        let digits = match &mut *media {
+            Media::Runs(_, local) => return Ok(local.clone()),
+            Media::Not(digits) => digits,
+        };
+        let (rtp, rtcp) = shared.net.media_pair(&shared.rtp_ports)?;
+        let local = local_media(self.local, &rtp)?;
+        let digits = digits.take().ok_or(Error::Closed)?;
+        let (control, controlled) = MediaControl::new();
+        if let Some(entry) = shared.lock().calls.get_mut(&self.id) {
+            entry.media = Some(control.clone());
+        }
+        let (shared, call) = (Arc::clone(shared), self.id);
+        tokio::spawn(MediaTask { shared, call, rtp, rtcp, control: controlled, digits }.run());
+        *media = Media::Runs(control, local.clone());
+        Ok(local)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let _ = self.phone.shared.command(Command::HangUp(self.id));
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("id", &self.id)
+            .field("phase", &self.phase())
+            .finish_non_exhaustive()
+    }
+}
+
+fn local_media(ip: IpAddr, rtp: &UdpSocket) -> Result<LocalMedia, Error> {
+    Ok(LocalMedia::new((ip, rtp.local_addr()?.port()).into()))
+}
+
+fn samples_in(length: Duration) -> usize {
+    let samples = length.as_millis().saturating_mul(u128::from(RATE_HZ) / 1000);
+    usize::try_from(samples).unwrap_or(usize::MAX)
+}
+
+/// Well heard, and two of them do not clip.
+const TONE_AMPLITUDE: i16 = 8192;
+/// Digits that wait for the application: more than anybody types ahead.
+const DIGITS_MAX: usize = 64;

@@ -1,0 +1,336 @@
+//! What the handles and the driver share: the endpoint and what the application waits for.
+
+use core::net::IpAddr;
+use std::collections::{HashMap, VecDeque};
+
+use sansip::endpoint::{
+    self, AccountId, Action, CallId, Command, Endpoint, Input, QueryId, Reason, RequestId, Stage,
+};
+use sansip::path::{Path, Transport};
+use sansip::sdp::MediaPlan;
+use sansip::time::Instant;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::event::{Event, Listeners};
+use crate::media::{Control, MediaControl};
+use crate::message::Message;
+use crate::request::Response;
+
+/// Everything under the phone's one lock. Nothing here waits, and no user code runs here.
+pub(crate) struct State {
+    pub(crate) endpoint: Endpoint<'static>,
+    pub(crate) calls: HashMap<CallId, CallEntry>,
+    pub(crate) lines: HashMap<AccountId, watch::Sender<Registration>>,
+    pub(crate) responses: HashMap<RequestId, oneshot::Sender<Result<Response, Reason>>>,
+    pub(crate) listeners: Listeners,
+    /// What the driver is to carry out, in order.
+    pub(crate) orders: VecDeque<Order>,
+    pub(crate) closed: bool,
+    incoming: Option<mpsc::Sender<NewCall>>,
+    requests: Option<mpsc::Sender<NewRequest>>,
+    /// Calls that found no room in the queue.
+    surplus: Vec<CallId>,
+}
+
+/// One thing for the driver to do outside the lock.
+pub(crate) enum Order {
+    Transmit { path: Path, bytes: Vec<u8> },
+    Resolve { query: QueryId, host: String, port: Option<u16>, transport: Option<Transport> },
+    Connect { flow: sansip::path::FlowId },
+}
+
+/// What the driver keeps of a call.
+pub(crate) struct CallEntry {
+    pub(crate) status: watch::Sender<CallStatus>,
+    pub(crate) media: Option<MediaControl>,
+}
+
+/// Where a call stands, for those who wait.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CallStatus {
+    pub(crate) phase: Phase,
+    /// Counts agreed media plans, ours and the peer's.
+    pub(crate) agreed: u64,
+    pub(crate) plan: Option<MediaPlan>,
+    /// Counts refused changes, with the last one's reason.
+    pub(crate) refused: (u64, Option<Reason>),
+    /// The last message that moved the call.
+    pub(crate) message: Option<Message>,
+}
+
+/// How far a call is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Not answered yet, no provisional response either.
+    #[default]
+    Waiting,
+    /// The last provisional response, 100 to 199.
+    Progress(u16),
+    /// Up.
+    Established,
+    /// Over.
+    Ended(Reason),
+}
+
+/// Where a registration stands, for those who wait.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Registration {
+    /// Whether we asked for it, so that the end of the phone removes it.
+    pub(crate) wanted: bool,
+    /// Counts what follows, so that a waiter knows new from old.
+    pub(crate) news: u64,
+    pub(crate) state: RegistrationState,
+    /// Counts answered queries, with the last one's answer.
+    pub(crate) queries: u64,
+    pub(crate) bindings: Option<Message>,
+}
+
+/// What the registrar last said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum RegistrationState {
+    #[default]
+    Unregistered,
+    Registered,
+    Failed(Reason),
+}
+
+/// An incoming call that nobody took yet.
+pub(crate) struct NewCall {
+    pub(crate) call: CallId,
+    pub(crate) line: AccountId,
+    pub(crate) status: watch::Receiver<CallStatus>,
+    pub(crate) message: Option<Message>,
+    /// Who is at the other end, and our address there.
+    pub(crate) local: Option<IpAddr>,
+}
+
+/// A request that nobody took yet.
+pub(crate) struct NewRequest {
+    pub(crate) request: RequestId,
+    pub(crate) call: Option<CallId>,
+    pub(crate) message: Option<Message>,
+}
+
+impl State {
+    pub(crate) fn new(
+        endpoint: Endpoint<'static>,
+        incoming: mpsc::Sender<NewCall>,
+        requests: mpsc::Sender<NewRequest>,
+    ) -> Self {
+        Self {
+            endpoint,
+            calls: HashMap::new(),
+            lines: HashMap::new(),
+            responses: HashMap::new(),
+            listeners: Listeners::default(),
+            orders: VecDeque::new(),
+            closed: false,
+            incoming: Some(incoming),
+            requests: Some(requests),
+            surplus: Vec::new(),
+        }
+    }
+
+    /// One turn with something that came in; `None` when only time has passed.
+    pub(crate) fn input(&mut self, now: Instant, input: Option<Input<'_>>) {
+        let mut local = None;
+        if let Some(input) = input {
+            if let Input::Message { path, .. } = &input {
+                local = Some(path.local.ip());
+            }
+            self.endpoint.handle(now, input);
+        }
+        self.drain(now, local);
+    }
+
+    /// Copies out all that the endpoint wants done, then refuses the calls that had no room.
+    pub(crate) fn drain(&mut self, now: Instant, local: Option<IpAddr>) {
+        loop {
+            while let Some(action) = self.endpoint.poll_action(now) {
+                match action {
+                    Action::Transmit { path, bytes } => {
+                        self.orders.push_back(Order::Transmit { path, bytes: bytes.to_vec() });
+                    }
+                    Action::Resolve { query, host, port, transport } => {
+                        let host = host.to_owned();
+                        self.orders.push_back(Order::Resolve { query, host, port, transport });
+                    }
+                    Action::Connect { flow, .. } => self.orders.push_back(Order::Connect { flow }),
+                    Action::Event(event) => {
+                        let told = Told { event, local };
+                        let mut desk = Desk {
+                            calls: &mut self.calls,
+                            lines: &self.lines,
+                            responses: &mut self.responses,
+                            listeners: &mut self.listeners,
+                            incoming: self.incoming.as_ref(),
+                            requests: self.requests.as_ref(),
+                            surplus: &mut self.surplus,
+                        };
+                        desk.tell(told);
+                    }
+                    _ => {}
+                }
+            }
+            let Some(call) = self.surplus.pop() else { return };
+            let _ = self.endpoint.command(now, Command::Reject { call, status: 486, headers: &[] });
+        }
+    }
+
+    /// Ends every wait; commands are refused from now on.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+        self.calls.clear();
+        self.lines.clear();
+        self.responses.clear();
+        self.incoming = None;
+        self.requests = None;
+        self.listeners.close();
+    }
+}
+
+/// An event with the address at which its message came.
+struct Told<'e> {
+    event: endpoint::Event<'e>,
+    local: Option<IpAddr>,
+}
+
+/// The part of the state that events change while the endpoint lends them.
+struct Desk<'s> {
+    calls: &'s mut HashMap<CallId, CallEntry>,
+    lines: &'s HashMap<AccountId, watch::Sender<Registration>>,
+    responses: &'s mut HashMap<RequestId, oneshot::Sender<Result<Response, Reason>>>,
+    listeners: &'s mut Listeners,
+    incoming: Option<&'s mpsc::Sender<NewCall>>,
+    requests: Option<&'s mpsc::Sender<NewRequest>>,
+    surplus: &'s mut Vec<CallId>,
+}
+
+impl Desk<'_> {
+    fn tell(&mut self, Told { event, local }: Told<'_>) {
+        use endpoint::Event as Core;
+        match event {
+            Core::Registered { account: line, expires_s, message } => {
+                self.registration(line, RegistrationState::Registered);
+                let message = message.as_ref().map(Message::new);
+                self.listeners.tell(&Event::Registered { line, expires_s, message });
+            }
+            Core::RegistrationFailed { account: line, reason, retry_s, message } => {
+                self.registration(line, RegistrationState::Failed(reason));
+                let message = message.as_ref().map(Message::new);
+                self.listeners.tell(&Event::RegistrationFailed { line, reason, retry_s, message });
+            }
+            Core::Unregistered { account: line, .. } => {
+                self.registration(line, RegistrationState::Unregistered);
+                self.listeners.tell(&Event::Unregistered { line });
+            }
+            Core::Bindings { account, message } => {
+                if let Some(line) = self.lines.get(&account) {
+                    line.send_modify(|line| {
+                        line.queries += 1;
+                        line.bindings = message.as_ref().map(Message::new);
+                    });
+                }
+            }
+            Core::Incoming { call, account, message } => {
+                self.incoming(call, account, message.as_ref().map(Message::new), local);
+            }
+            Core::Request { request, call, message, .. } => {
+                let message = message.as_ref().map(Message::new);
+                // Without room the endpoint answers 500 by itself after a while.
+                let new = NewRequest { request, call, message: message.clone() };
+                let _ = self.requests.map(|requests| requests.try_send(new));
+                self.listeners.tell(&Event::Request { request, call, message });
+            }
+            Core::Response { request, outcome, message } => {
+                if let Some(waiter) = self.responses.remove(&request) {
+                    let message = message.as_ref().map(Message::new);
+                    let _ = waiter.send(outcome.map(|status| Response { status, message }));
+                }
+            }
+            of_call => self.call(of_call),
+        }
+    }
+
+    fn registration(&self, line: AccountId, state: RegistrationState) {
+        if let Some(line) = self.lines.get(&line) {
+            line.send_modify(|line| {
+                line.news += 1;
+                line.state = state;
+            });
+        }
+    }
+
+    fn incoming(
+        &mut self,
+        call: CallId,
+        line: AccountId,
+        message: Option<Message>,
+        local: Option<IpAddr>,
+    ) {
+        let first = CallStatus { message: message.clone(), ..CallStatus::default() };
+        let (sender, status) = watch::channel(first);
+        let new = NewCall { call, line, status, message: message.clone(), local };
+        if self.incoming.is_none_or(|incoming| incoming.try_send(new).is_err()) {
+            self.surplus.push(call);
+            return;
+        }
+        self.calls.insert(call, CallEntry { status: sender, media: None });
+        self.listeners.tell(&Event::Incoming { call, line, message });
+    }
+
+    fn call(&mut self, event: endpoint::Event<'_>) {
+        use endpoint::Event as Core;
+        match event {
+            Core::Progress { call, status, message } => {
+                let message = message.as_ref().map(Message::new);
+                self.update(call, |now| {
+                    now.phase = Phase::Progress(status);
+                    now.message.clone_from(&message);
+                });
+                self.listeners.tell(&Event::Progress { call, status, message });
+            }
+            Core::Media { call, stage, plan, .. } => {
+                if let Some(media) = self.calls.get(&call).and_then(|entry| entry.media.as_ref()) {
+                    media.send(Control::Plan { stage, plan });
+                }
+                if stage != Stage::Offered {
+                    self.update(call, |now| {
+                        now.plan = Some(plan);
+                        now.agreed += u64::from(stage == Stage::Agreed);
+                    });
+                }
+                self.listeners.tell(&Event::Media { call, stage, plan });
+            }
+            Core::Established { call, message } => {
+                let message = message.as_ref().map(Message::new);
+                self.update(call, |now| {
+                    now.phase = Phase::Established;
+                    now.message.clone_from(&message);
+                });
+                self.listeners.tell(&Event::Established { call, message });
+            }
+            Core::HoldFailed { call, reason } => {
+                self.update(call, |now| now.refused = (now.refused.0 + 1, Some(reason)));
+                self.listeners.tell(&Event::HoldFailed { call, reason });
+            }
+            Core::Ended { call, reason, message } => {
+                let message = message.as_ref().map(Message::new);
+                self.update(call, |now| {
+                    now.phase = Phase::Ended(reason);
+                    now.message.clone_from(&message);
+                });
+                self.calls.remove(&call); // which stops its media task, too
+                self.listeners.tell(&Event::Ended { call, reason, message });
+            }
+            _ => {}
+        }
+    }
+
+    fn update(&self, call: CallId, change: impl FnOnce(&mut CallStatus)) {
+        if let Some(entry) = self.calls.get(&call) {
+            entry.status.send_modify(change);
+        }
+    }
+}
