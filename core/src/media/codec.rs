@@ -63,12 +63,12 @@ fn look_up(table: &[i16; 256], code: u8) -> i16 {
     table.get(usize::from(code)).copied().unwrap_or_default()
 }
 
-/// With the bias of 33 every segment begins at a power of two: magnitude 33..8191 becomes a
-/// segment of three bits and an interval of four.
+/// With a bias of 33 in 14 bits every segment begins at a power of two. The sum saturates where
+/// G.711 does.
 #[inline(always)]
 fn mulaw_code(sample: i16) -> u8 {
     let sign = sample >> 15;
-    let magnitude = (((sample ^ sign) >> 2) + 33).min(0x1fff);
+    let magnitude = (sample ^ sign).saturating_add(33 << 2);
     let code = if VECTORS { mulaw_by_minimum(magnitude) } else { mulaw_by_zeros(magnitude) };
     !(code as u8 | sign as u8 & 0x80)
 }
@@ -77,18 +77,18 @@ fn mulaw_code(sample: i16) -> u8 {
 /// shifts and minima without a branch, which vectorise everywhere.
 #[inline(always)]
 fn mulaw_by_minimum(magnitude: i16) -> i16 {
-    let low = ((magnitude >> 1) - 16).min(magnitude >> 2);
-    let middle = ((magnitude >> 3) + 16).min((magnitude >> 4) + 32);
-    let high = ((magnitude >> 5) + 48).min((magnitude >> 6) + 64);
-    let top = ((magnitude >> 7) + 80).min((magnitude >> 8) + 96);
+    let low = ((magnitude >> 3) - 16).min(magnitude >> 4);
+    let middle = ((magnitude >> 5) + 16).min((magnitude >> 6) + 32);
+    let high = ((magnitude >> 7) + 48).min((magnitude >> 8) + 64);
+    let top = ((magnitude >> 9) + 80).min((magnitude >> 10) + 96);
     low.min(middle).min(high.min(top))
 }
 
 /// The same with a count of leading zeros, one instruction on a microcontroller.
 #[inline(always)]
 fn mulaw_by_zeros(magnitude: i16) -> i16 {
-    let segment = 10 - (magnitude as u16).leading_zeros() as i16;
-    (segment << 4) + ((magnitude >> (segment + 1)) & 0x0f)
+    let segment = 8 - (magnitude as u16).leading_zeros() as i16;
+    (segment << 4) + ((magnitude >> (segment + 3)) & 0x0f)
 }
 
 #[inline(always)]

@@ -102,7 +102,7 @@ fn every_code_decodes_as_the_tables_say() {
 
 #[test]
 fn both_ways_to_find_a_segment_agree() {
-    for magnitude in 33..=0x1fff {
+    for magnitude in 33 << 2..=i16::MAX {
         assert_eq!(mulaw_by_minimum(magnitude), mulaw_by_zeros(magnitude), "{magnitude}");
     }
     for magnitude in 0..=0x7ff {

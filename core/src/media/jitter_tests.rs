@@ -159,7 +159,7 @@ fn one_late_packet_changes_nothing_a_second_deepens_the_buffer() {
 #[test]
 fn the_depth_follows_the_network_up_and_down_within_its_bounds() {
     let mut buffer = JitterBuffer::new();
-    let arrivals = |frame: u32| frame + if frame % 3 == 0 { 6 } else { 0 };
+    let arrivals = |frame: u32| frame + if frame.is_multiple_of(3) { 6 } else { 0 };
     for tick in 0..500u32 {
         for frame in (tick.saturating_sub(8)..=tick).filter(|frame| arrivals(*frame) == tick) {
             put(&mut buffer, 0, frame);
@@ -260,7 +260,7 @@ fn after_a_flood_at_ten_times_the_rate_the_stream_recovers() {
 fn empty_and_enormous_payloads_are_ignored() {
     let mut buffer = JitterBuffer::new();
     buffer.put(Codec::Pcmu, 0, &[]);
-    buffer.put(Codec::Pcmu, 0, &[0; 65_000]);
+    buffer.put(Codec::Pcmu, 0, &vec![0; 65_000]);
     assert_eq!(played(&mut buffer), [0; 160]);
     for frame in 0..50 {
         put(&mut buffer, 0, frame);

@@ -41,6 +41,7 @@ mod digits_out;
 mod jitter;
 mod latch;
 mod receiver;
+mod report;
 mod sender;
 mod session;
 mod source;
@@ -48,6 +49,7 @@ mod tone;
 mod wav;
 
 pub use audio::{Recorder, Silence, Sink, Source};
-pub use session::{DigitsError, MediaEvent, Report, Session, Transmit};
+pub use report::{DigitsError, MediaEvent, Report, Transmit};
+pub use session::Session;
 pub use tone::{Tone, tone_share};
 pub use wav::{Wav, WavError};

@@ -176,6 +176,7 @@ impl Receiver {
                     self.jitter.put(codec, timestamp, packet.payload);
                 }
             }
+            // Reports of one event share a timestamp: their arrivals say nothing of the jitter.
             Kind::Event => self.digits.take(now, &packet.header, packet.payload),
             Kind::Unknown => {}
         }

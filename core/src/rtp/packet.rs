@@ -119,6 +119,10 @@ impl<'a> Packet<'a> {
     /// # Errors
     /// `out` is shorter than [`wire_len`](Self::wire_len).
     pub fn write(&self, out: &mut [u8]) -> Result<usize, TooSmall> {
+        if self.csrc.is_empty() && self.extension.is_none() && self.padding == 0 {
+            put(self.header.write(out)?, self.payload)?;
+            return Ok(Header::LEN + self.payload.len());
+        }
         let room = out.len();
         let csrc = self.csrc.get(..CSRC_MAX).unwrap_or(self.csrc);
         let rest = self.header.write(out)?;
