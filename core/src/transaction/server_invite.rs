@@ -106,9 +106,8 @@ impl ServerInvite {
             (State::Confirmed | State::Acknowledged, Event::Tick) if self.alarms.ended(now) => {
                 Effect::gone(Gone::Done)
             }
-            (State::Proceeding | State::Completed, Event::TransportError) => {
-                Effect::gone(Gone::TransportError)
-            }
+            // a transport error changes nothing: repeated INVITEs must still be absorbed, and the
+            // timers end it (RFC 6026 s7.1)
             _ => Effect::NONE,
         }
     }

@@ -55,7 +55,7 @@ impl ServerRequest {
                 Effect::DELIVER
             }
             (State::Completed, Event::Tick) if self.alarms.ended(now) => Effect::gone(Gone::Done),
-            (_, Event::TransportError) => Effect::gone(Gone::TransportError),
+            // a transport error changes nothing (RFC 6026 s8.8)
             _ => Effect::NONE,
         }
     }
