@@ -8,7 +8,7 @@ use crate::registration::Registration;
 use crate::sdp::{LocalMedia, MediaPlan, Shape};
 use crate::table::{Id, Slot};
 use crate::text::Packed;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::transaction::{ClientInvite, ClientRequest, ServerInvite, ServerRequest, Timing};
 
 use super::auth::Cached;
@@ -400,6 +400,8 @@ impl TransactionSlot {
 impl Slot for TransactionSlot {
     fn deadline(&self) -> Option<Instant> {
         let machine = match &self.machine {
+            // the driver owes an answer about the way; a slot must not depend on it
+            Machine::Idle if self.resolving != Resolving::No => Some(self.since + RESOLVE_LIMIT),
             Machine::Idle => None,
             Machine::ClientInvite(machine) => machine.deadline(),
             Machine::ClientRequest(machine) => machine.deadline(),
@@ -421,3 +423,6 @@ impl Slot for TransactionSlot {
             || matches!(self.cancel, Cancel::Sent(_, true))
     }
 }
+
+/// How long a request waits for its way: as long as it would wait for a response.
+const RESOLVE_LIMIT: Duration = Duration::from_secs(32);
