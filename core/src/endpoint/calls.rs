@@ -186,7 +186,7 @@ impl Endpoint<'_> {
             None => Err(Reason::Unreachable),
         };
         if let Err(reason) = outcome {
-            self.call_over(id, reason);
+            self.call_over(now, id, reason);
         }
     }
 
@@ -317,24 +317,16 @@ impl Endpoint<'_> {
     ) -> Result<Reply, Error> {
         let CallId(id) = call;
         let slot = self.live_call(id)?;
-        let (state, invite) = (slot.state, slot.invite);
-        match state {
-            State::Resolving => {
+        match slot.state {
+            State::Resolving | State::Calling => {
                 let reason = if reason == Reason::HungUp { Reason::Cancelled } else { reason };
-                self.call_over(id, reason);
-            }
-            State::Calling => {
-                if let Some(invite) = invite {
-                    self.cancel(now, invite);
-                }
-                let reason = if reason == Reason::HungUp { Reason::Cancelled } else { reason };
-                self.call_over(id, reason);
+                self.call_over(now, id, reason);
             }
             State::Ringing => {
                 let status = if reason == Reason::NoAnswer { 480 } else { 603 };
                 self.refuse_call(now, id, status, &[]);
                 let declined = reason == Reason::HungUp;
-                self.call_over(id, if declined { Reason::Declined(status) } else { reason });
+                self.call_over(now, id, if declined { Reason::Declined(status) } else { reason });
             }
             State::Answered => {
                 // no BYE before the ACK (RFC 3261 s15): it goes out when that comes
@@ -352,6 +344,7 @@ impl Endpoint<'_> {
 
     /// Send BYE; the call is over for the application at once, its slot waits for the response.
     pub(super) fn bye(&mut self, now: Instant, call: Id, reason: Reason) {
+        self.cancel_open_invite(now, call);
         self.calls.update(call, |slot| slot.state = State::Ending);
         self.tell_end(call, reason);
         let sent = self.open_request(now, call, Purpose::Bye, Need::Reserved).and_then(|id| {
@@ -365,7 +358,7 @@ impl Endpoint<'_> {
         });
         if sent.is_err() {
             self.stats.refused_no_room += 1;
-            self.calls.update(call, |slot| slot.state = State::Over);
+            self.call_over(now, call, reason);
         }
     }
 
@@ -375,6 +368,9 @@ impl Endpoint<'_> {
         let timing = self.timing(path.as_ref());
         self.transactions.update(invite, |slot| {
             slot.call = None;
+            if !matches!(slot.cancel, Cancel::No) {
+                return;
+            }
             if let Machine::ClientInvite(machine) = &slot.machine {
                 slot.cancel = Cancel::Wanted;
                 if machine.is_proceeding() {
@@ -385,12 +381,29 @@ impl Endpoint<'_> {
     }
 
     /// Nothing more is to come of a call: tell the application, then free it.
-    pub(super) fn call_over(&mut self, call: Id, reason: Reason) {
+    pub(super) fn call_over(&mut self, now: Instant, call: Id, reason: Reason) {
+        self.cancel_open_invite(now, call);
         self.calls.update(call, |slot| {
             slot.state = State::Over;
             slot.resolving = Resolving::No;
         });
         self.tell_end(call, reason);
+        if self.calls.get(call).is_some_and(|slot| slot.told) {
+            self.remove_call(call); // nobody will ask for it again
+        }
+    }
+
+    /// An INVITE of ours that is open when its call ends would wait for ever, since only its call
+    /// limits how long it may ring.
+    fn cancel_open_invite(&mut self, now: Instant, call: Id) {
+        let Some(invite) = self.calls.get(call).and_then(|slot| slot.invite) else { return };
+        let is_open = self.transactions.get(invite).is_some_and(
+            |slot| matches!(&slot.machine, Machine::ClientInvite(machine) if machine.is_open()),
+        );
+        if is_open {
+            self.cancel(now, invite);
+            self.calls.update(call, |slot| slot.invite = None);
+        }
     }
 
     pub(super) fn tell_end(&mut self, call: Id, reason: Reason) {
@@ -443,7 +456,8 @@ impl Endpoint<'_> {
         if self.calls.free() > 0 {
             return;
         }
-        let ending = |slot: &CallSlot| slot.state == State::Ending && slot.told;
+        // one whose BYE still waits for the peer's ACK would leave the peer in the call for ever
+        let ending = |slot: &CallSlot| slot.state == State::Ending && slot.told && !slot.bye_wanted;
         let victim = self.calls.iter().find(|(_, slot)| ending(slot)).map(|(id, _)| id);
         if let Some(id) = victim {
             self.remove_call(id);
@@ -547,7 +561,7 @@ impl Endpoint<'_> {
         }
         self.incoming_transaction(id)?;
         self.refuse_call(now, id, status, headers);
-        self.call_over(id, Reason::Declined(status));
+        self.call_over(now, id, Reason::Declined(status));
         Ok(Reply::Done)
     }
 

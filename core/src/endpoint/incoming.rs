@@ -314,14 +314,13 @@ impl Endpoint<'_> {
             let id = self.calls.get(call)?.invite?;
             (self.transactions.get(id)?.cseq == head.cseq.number).then_some(id)
         };
-        let Some(id) = by_branch.or_else(by_dialog) else {
+        // a call that ended meanwhile left its 2xx behind, which this silences
+        let by_request = || self.find_orphan(head);
+        let Some(id) = by_branch.or_else(by_dialog).or_else(by_request) else {
             self.stats.stray += 1;
             return;
         };
-        let was_2xx = match self.transactions.get(id).map(|slot| &slot.machine) {
-            Some(Machine::ServerInvite(machine)) => machine.awaits_ack(),
-            _ => false,
-        };
+        let was_2xx = self.awaits_ack(id);
         self.drive(now, id, Happening::Ack);
         let slot = self.transactions.get(id);
         let Some(call) = slot.filter(|_| was_2xx).and_then(|slot| slot.call) else {
@@ -330,6 +329,14 @@ impl Endpoint<'_> {
         };
         self.call_acknowledged(now, call, id, Some(received));
         self.forget_response(id);
+    }
+
+    /// Whether a 2xx of ours waits for its ACK.
+    pub(super) fn awaits_ack(&self, id: Id) -> bool {
+        let slot = self.transactions.get(id);
+        slot.is_some_and(
+            |slot| matches!(&slot.machine, Machine::ServerInvite(machine) if machine.awaits_ack()),
+        )
     }
 
     /// Nothing more is sent by this transaction: its response is not needed.
@@ -404,7 +411,13 @@ impl Endpoint<'_> {
 
     /// A CANCEL (RFC 3261 s9.2).
     fn give_up(&mut self, now: Instant, received: &Received<'_>) {
-        let Some(invite) = self.find_server(&received.head, Method::Invite) else {
+        // from the hop that sent the INVITE, or from nobody (RFC 3261 s22.1)
+        let same_hop = |id: &Id| {
+            let path = self.transactions.get(*id).and_then(|slot| slot.path);
+            path.is_some_and(|path| path.remote.ip() == received.path.remote.ip())
+        };
+        let invite = self.find_server(&received.head, Method::Invite).filter(same_hop);
+        let Some(invite) = invite else {
             self.refuse(received, 481);
             return;
         };
@@ -415,7 +428,7 @@ impl Endpoint<'_> {
         if let (true, Some(call)) = (open, call) {
             self.keep_inbox(received.message.bytes());
             self.refuse_call(now, call, 487, &[]);
-            self.call_over(call, Reason::CallerGaveUp);
+            self.call_over(now, call, Reason::CallerGaveUp);
         }
     }
 

@@ -50,7 +50,7 @@ impl Endpoint<'_> {
         }
         let reason =
             if state == State::Ringing { Reason::CallerGaveUp } else { Reason::PeerHungUp };
-        self.call_over(call, reason);
+        self.call_over(now, call, reason);
     }
 
     fn options_inside(&mut self, now: Instant, received: &Received<'_>) {
@@ -77,9 +77,9 @@ impl Endpoint<'_> {
     fn reinvited(&mut self, now: Instant, received: &Received<'_>, call: Id, dialog: Id) {
         let Some(slot) = self.calls.get(call) else { return };
         let (state, change, invite) = (slot.state, slot.change, slot.invite);
-        if state == State::Answered && !slot.awaits_answer {
+        if matches!(state, State::Answered | State::Established) && !slot.awaits_answer {
             // the ACK was lost or is late: this request proves that our 200 arrived
-            if let Some(invite) = invite {
+            if let Some(invite) = invite.filter(|invite| self.awaits_ack(*invite)) {
                 self.drive(now, invite, crate::transaction::Event::Ack);
                 self.call_acknowledged(now, call, invite, None);
             }

@@ -38,7 +38,7 @@ impl Endpoint<'_> {
     /// The next thing to do, until there is none. Also lets deadlines that have come take effect.
     pub fn poll_action(&mut self, now: Instant) -> Option<Action<'_>> {
         let choice = loop {
-            if let Some(choice) = self.choose(now) {
+            if let Some(choice) = self.choose() {
                 break choice;
             }
             if !self.fire_one(now) {
@@ -48,7 +48,7 @@ impl Endpoint<'_> {
         self.describe(choice)
     }
 
-    fn choose(&mut self, now: Instant) -> Option<Choice> {
+    fn choose(&mut self) -> Option<Choice> {
         if let Some((path, len)) = self.reply_to.take() {
             return Some(Choice::Reply(path, len));
         }
@@ -60,7 +60,7 @@ impl Endpoint<'_> {
                 return Some(self.choose_of_account(id));
             }
             let id = self.transactions.first_ready()?;
-            if let Some(choice) = self.choose_of_transaction(now, id) {
+            if let Some(choice) = self.choose_of_transaction(id) {
                 return Some(choice);
             }
         }
@@ -108,7 +108,7 @@ impl Endpoint<'_> {
         chosen.unwrap_or(Choice::Resolve(Asker::Account(id)))
     }
 
-    fn choose_of_transaction(&mut self, _now: Instant, id: Id) -> Option<Choice> {
+    fn choose_of_transaction(&mut self, id: Id) -> Option<Choice> {
         let turn = self.turn;
         let chosen = self.transactions.update(id, |slot| choose_of_slot(id, slot, turn))?;
         if let Some(Choice::Scratch(path, _)) = chosen {
@@ -116,9 +116,8 @@ impl Endpoint<'_> {
             self.stats.sent += 1;
             return Some(Choice::Scratch(path, len));
         }
-        if chosen.is_none() {
-            // nothing more to say: it was only waiting to be removed
-            self.close_transaction(id);
+        if chosen.is_none() && self.transactions.get(id).is_some_and(|slot| slot.doomed) {
+            self.close_transaction(id); // all is said
         }
         chosen
     }
@@ -247,7 +246,7 @@ impl Endpoint<'_> {
     }
 }
 
-/// The next thing of a transaction; `None` where it is only to be removed.
+/// The next thing of a transaction, if there is one.
 fn choose_of_slot(id: Id, slot: &mut TransactionSlot, turn: u32) -> Option<Choice> {
     if slot.resolving == Resolving::Wanted {
         slot.resolving = Resolving::Asked;
@@ -256,16 +255,16 @@ fn choose_of_slot(id: Id, slot: &mut TransactionSlot, turn: u32) -> Option<Choic
     if let Some(news) = slot.news.take() {
         return Some(Choice::Request(id, news, slot.turn == turn));
     }
-    if core::mem::take(&mut slot.send_message) {
+    if core::mem::take(&mut slot.send_message) && slot.message.is_some() && slot.path.is_some() {
         return Some(Choice::Message(id));
     }
-    if core::mem::take(&mut slot.send_response) {
+    if core::mem::take(&mut slot.send_response) && slot.response.is_some() && slot.path.is_some() {
         return Some(Choice::Response(id));
     }
-    match (&mut slot.cancel, slot.path) {
-        (Cancel::Sent(_, send), Some(path)) if *send => {
-            *send = false;
-            Some(Choice::Scratch(path, 0))
+    match &mut slot.cancel {
+        Cancel::Sent(_, send) => {
+            let due = core::mem::take(send);
+            slot.path.filter(|_| due).map(|path| Choice::Scratch(path, 0))
         }
         _ => None,
     }

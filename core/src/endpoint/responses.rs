@@ -16,7 +16,7 @@ use super::calls::SDP;
 use super::compose::{self, Branch};
 use super::dialogs::{address_of, contact_uri};
 use super::receive::Received;
-use super::slots::{Cancel, Change, News, Purpose, TransactionSlot, dialog_text as field};
+use super::slots::{Cancel, Change, Machine, News, Purpose, TransactionSlot, dialog_text as field};
 use super::transactions::Need;
 use super::{Endpoint, Error, Reason, Stage};
 
@@ -76,9 +76,19 @@ impl Endpoint<'_> {
         let Some(slot) = self.transactions.get(id) else { return };
         let timing = self.timing(slot.path.as_ref());
         let (call, purpose) = (slot.call, slot.purpose);
+        let change_limit = now + self.config.ring_limit;
         self.transactions.update(id, |slot| {
             if matches!(slot.cancel, Cancel::Wanted) {
                 slot.begin_cancel(now, &timing);
+            }
+            match &mut slot.machine {
+                // a first INVITE is bounded by its call; one inside must not wait for ever either
+                Machine::ClientInvite(machine)
+                    if purpose == Purpose::Reinvite && machine.deadline().is_none() =>
+                {
+                    machine.end_at(change_limit);
+                }
+                _ => {}
             }
         });
         let Some(call) = call.filter(|_| purpose == Purpose::Invite) else { return };
@@ -163,7 +173,7 @@ impl Endpoint<'_> {
             self.learn_from_response(dialog, received.path, &received.message, &received.head);
         if learnt.is_err() {
             self.end_fork(now, id, received);
-            self.call_over(call, Reason::TooLong);
+            self.call_over(now, call, Reason::TooLong);
             return;
         }
         let (acked, plan) = self.acknowledge_2xx(id, call, received);
@@ -376,14 +386,14 @@ impl Endpoint<'_> {
         let Some(call) = call.filter(|_| !retried) else { return };
         self.keep_inbox(received.message.bytes());
         if purpose == Purpose::Invite {
-            self.call_over(call, reason);
+            self.call_over(now, call, reason);
             return;
         }
         self.calls.update(call, |slot| slot.invite = None);
         match status {
             491 => self.glare(now, call),
             // the dialog is gone at the peer (RFC 3261 s12.2.1.2)
-            481 => self.call_over(call, Reason::Rejected(481)),
+            481 => self.call_over(now, call, Reason::Rejected(481)),
             408 => self.bye(now, call, Reason::TimedOut),
             _ => self.change_refused(call, reason),
         }

@@ -16,6 +16,8 @@ use super::{CallId, Endpoint, Reason};
 impl Endpoint<'_> {
     /// Let the slot whose deadline came first have its turn; `false` where none has come.
     pub(super) fn fire_one(&mut self, now: Instant) -> bool {
+        // all that the turn's message caused is told: what a deadline causes has no message
+        self.begin_turn();
         if let Some(id) = self.transactions.expired(now) {
             self.tick_transaction(now, id);
         } else if let Some(id) = self.calls.expired(now) {
@@ -29,6 +31,10 @@ impl Endpoint<'_> {
     }
 
     fn tick_transaction(&mut self, now: Instant, id: Id) {
+        if self.transactions.get(id).is_some_and(|slot| matches!(slot.machine, Machine::Idle)) {
+            self.request_over(id, Err(Reason::Unreachable));
+            return;
+        }
         self.tick_cancel(now, id);
         let effect = self.drive(now, id, Happening::Tick);
         if effect.deliver {
@@ -80,15 +86,19 @@ impl Endpoint<'_> {
         let (purpose, call) = (slot.purpose, slot.call);
         let is_server =
             matches!(slot.machine, Machine::ServerInvite(_) | Machine::ServerRequest(_));
-        let live = |call: &Id| self.calls.get(*call).is_some_and(|slot| slot.reason.is_none());
-        let live_call = call.filter(live);
+        // an INVITE that was answered or sent again is not what its call waits for any more
+        let waits = |call: &Id| {
+            let slot = self.calls.get(*call);
+            slot.is_some_and(|slot| slot.reason.is_none() && slot.invite == Some(id))
+        };
+        let live_call = call.filter(waits);
         match purpose {
             Purpose::Register | Purpose::Query => self.register_lost(now, id, reason),
             Purpose::Invite if is_server => self.ack_never_came(now, call, reason),
             Purpose::Reinvite if is_server => self.ack_never_came(now, call, reason),
             Purpose::Invite => {
                 if let Some(call) = live_call {
-                    self.call_over(call, reason);
+                    self.call_over(now, call, reason);
                 }
             }
             Purpose::Reinvite => {

@@ -98,6 +98,7 @@ impl Endpoint<'_> {
         let timing = self.timing(self.transactions.get(id).and_then(|slot| slot.path.as_ref()));
         self.transactions.update(id, |slot| {
             let old = slot.message.replace(message);
+            slot.doomed = false; // a retry in the same slot begins anew
             if slot.path.is_some() {
                 slot.machine = match slot.purpose {
                     Purpose::Invite | Purpose::Reinvite => {
@@ -123,23 +124,34 @@ impl Endpoint<'_> {
     }
 
     /// Replace the response of a server transaction by what stands in the scratch buffer, and tell
-    /// the machine. Where no buffer is free the response is sent once, without a memory.
+    /// the machine. Where no buffer is free a final response takes that of the request, which it
+    /// answers; without one it is sent once, without a memory.
     pub(super) fn send_response(&mut self, now: Instant, id: Id, status: u16, len: usize) {
         let Some(slot) = self.transactions.get(id) else { return };
         let Some(path) = slot.path else { return };
-        let had = slot.response.is_some();
-        if had {
-            let message = self.scratch.get(..len).unwrap_or(&[]);
-            if let Some(response) = &slot.response {
-                self.buffers.set(response, message);
+        let is_final = status >= 200;
+        if slot.response.is_none() {
+            let buffer = match self.keep_scratch(len) {
+                Ok(buffer) => Some(buffer),
+                Err(_) if is_final => {
+                    self.transactions.update(id, |slot| slot.message.take()).flatten()
+                }
+                Err(_) => None,
+            };
+            self.transactions.update(id, |slot| slot.response = buffer);
+        }
+        match self.transactions.get(id).and_then(|slot| slot.response.as_ref()) {
+            Some(response) => {
+                self.buffers.set(response, self.scratch.get(..len).unwrap_or(&[]));
             }
-        } else if let Ok(buffer) = self.keep_scratch(len) {
-            self.transactions.update(id, |slot| slot.response = Some(buffer));
-        } else {
-            self.stats.refused_no_room += 1;
-            self.reply_from_scratch(path, len);
-            self.close_transaction(id);
-            return;
+            None => {
+                self.stats.refused_no_room += 1;
+                self.reply_from_scratch(path, len);
+                if is_final {
+                    self.close_transaction(id);
+                    return;
+                }
+            }
         }
         let event = match status {
             100..=199 => Event::Provisional,
@@ -147,7 +159,7 @@ impl Endpoint<'_> {
             _ => Event::Failure,
         };
         self.drive(now, id, event);
-        if status >= 200 {
+        if is_final {
             let request = self.transactions.update(id, |slot| slot.message.take()).flatten();
             if let Some(request) = request {
                 self.buffers.give(request); // the final response answers it: it is not needed now
@@ -195,7 +207,8 @@ impl Endpoint<'_> {
         } else {
             Machine::ServerRequest(ServerRequest::start(now, &timing))
         };
-        let keys = [self.branch_key(head, head.cseq.method), self.merge_key(head)];
+        let method = head.cseq.method;
+        let keys = [self.branch_key(head, method), self.merge_key(head, method)];
         let keys = if head.to_tag.is_some() { [keys[0], 0] } else { keys };
         let slot = TransactionSlot {
             machine,
@@ -222,7 +235,15 @@ impl Endpoint<'_> {
 
     /// Whether the same request came by another way before (RFC 3261 s8.2.2.2).
     pub(super) fn is_merged(&self, head: &Head<'_>) -> bool {
-        head.to_tag.is_none() && self.find_key(self.merge_key(head), 1).is_some()
+        head.to_tag.is_none() && self.find_key(self.merge_key(head, head.cseq.method), 1).is_some()
+    }
+
+    /// The INVITE of a call that is gone, which an ACK is for by what the two have in common: the
+    /// tags that it could be told by went with the call.
+    pub(super) fn find_orphan(&self, ack: &Head<'_>) -> Option<Id> {
+        let id = self.find_key(self.merge_key(ack, Method::Invite), 1)?;
+        let call = self.transactions.get(id)?.call;
+        call.is_none_or(|call| self.calls.get(call).is_none()).then_some(id)
     }
 
     fn find_key(&self, key: u64, which: usize) -> Option<Id> {
@@ -242,7 +263,12 @@ impl Endpoint<'_> {
         let is_request = matches!(slot.machine, Machine::ClientRequest(_));
         let for_invite = matches!(head.cseq.method, Method::Invite | Method::Cancel);
         let fits = is_invite && for_invite || is_request && !for_invite;
-        (fits && slot.random == branch.random && slot.cseq == head.cseq.number).then_some(id)
+        // the Via must be ours in all (RFC 3261 s18.1.2)
+        let local = slot.path.as_ref()?.local;
+        let port = head.via.port().unwrap_or(slot.path.as_ref()?.transport.default_port());
+        let is_ours = head.via.host().address() == Some(local.ip()) && port == local.port();
+        let same = slot.random == branch.random && slot.cseq == head.cseq.number;
+        (fits && is_ours && same).then_some(id)
     }
 
     /// A fresh branch for the transaction in this slot.
@@ -252,7 +278,9 @@ impl Endpoint<'_> {
     }
 
     /// RFC 3261 s17.2.3: branch, sent-by and method; for an RFC 2543 peer what that section names
-    /// instead. Never zero.
+    /// instead. Never zero. Call-ID, From tag and CSeq number are the same in all messages of a
+    /// transaction, and belong to the key besides: else whoever guesses or repeats a branch of
+    /// somebody else's could cancel his call.
     fn branch_key(&self, head: &Head<'_>, method: Method<'_>) -> u64 {
         let mut hash = self.hasher(b'b');
         match head.via.branch().filter(|branch| branch.starts_with(MAGIC)) {
@@ -266,22 +294,22 @@ impl Endpoint<'_> {
                     feed(&mut hash, uri);
                 }
                 feed(&mut hash, head.via.as_bytes());
-                feed(&mut hash, head.call_id);
-                feed(&mut hash, head.from_tag.unwrap_or(b""));
-                hash.write_u32(head.cseq.number);
             }
         }
+        feed(&mut hash, head.call_id);
+        feed(&mut hash, head.from_tag.unwrap_or(b""));
+        hash.write_u32(head.cseq.number);
         let method = if method == Method::Ack { Method::Invite } else { method };
         feed(&mut hash, method.as_bytes());
         hash.finish().max(1)
     }
 
-    fn merge_key(&self, head: &Head<'_>) -> u64 {
+    fn merge_key(&self, head: &Head<'_>, method: Method<'_>) -> u64 {
         let mut hash = self.hasher(b'm');
         feed(&mut hash, head.call_id);
         feed(&mut hash, head.from_tag.unwrap_or(b""));
         hash.write_u32(head.cseq.number);
-        feed(&mut hash, head.cseq.method.as_bytes());
+        feed(&mut hash, method.as_bytes());
         hash.finish().max(1)
     }
 
