@@ -12,6 +12,7 @@ pub mod pbx;
 pub mod phone;
 pub mod random;
 pub mod server;
+pub mod swarm;
 pub mod trace;
 pub mod wire;
 pub mod world;

@@ -168,6 +168,11 @@ impl Network {
         self.cut(other, one);
     }
 
+    /// All cuts are mended.
+    pub fn mend(&mut self) {
+        self.cuts.clear();
+    }
+
     /// All cuts are mended, and every link behaves like this from now on.
     pub fn heal(&mut self, link: Link) {
         self.default = link;

@@ -88,8 +88,6 @@ struct Watched {
     address: SocketAddr,
     requests: Requests,
     calls: Calls,
-    /// Something arrived that the network had changed: what it caused is not known.
-    damaged: bool,
     /// The node hears nothing until then.
     stalled_until: Instant,
     server: Option<SocketAddr>,
@@ -101,10 +99,20 @@ struct Watched {
 #[derive(Debug, Default)]
 pub(crate) struct Failures {
     list: Vec<Failure>,
+    /// The network changed something: what nodes then say to each other proves little.
+    damaged: bool,
 }
 
 impl Failures {
+    /// Something that is wrong unless a damaged datagram caused it.
     fn add(&mut self, at: Instant, node: usize, invariant: u8, text: impl Into<String>) {
+        if !self.damaged {
+            self.add_always(at, node, invariant, text);
+        }
+    }
+
+    /// Something that is wrong whatever came in.
+    fn add_always(&mut self, at: Instant, node: usize, invariant: u8, text: impl Into<String>) {
         if self.list.len() < FAILURES_MAX {
             self.list.push(Failure { at, node, invariant, text: text.into() });
         }
@@ -122,7 +130,7 @@ impl Oracle {
 
     /// Notes a failure that somebody else saw, such as a script.
     pub fn report(&mut self, at: Instant, node: usize, invariant: u8, text: &str) {
-        self.failures.add(at, node, invariant, text);
+        self.failures.add_always(at, node, invariant, text);
     }
 
     pub(crate) fn add_phone(&mut self, node: usize, phone: &Phone, _now: Instant) {
@@ -148,10 +156,8 @@ impl Oracle {
 
     /// A phone began anew: what it owed is forgotten.
     pub(crate) fn restarted(&mut self, node: usize, phone: &Phone, now: Instant) {
-        let damaged = self.watched(node).is_some_and(|watched| watched.damaged);
         self.add_phone(node, phone, now);
         if let Some(watched) = self.watched(node) {
-            watched.damaged = damaged;
             watched.requests.blind = true;
         }
     }
@@ -176,8 +182,7 @@ impl Oracle {
             return;
         };
         watched.check_credentials(now, node, to, &wire, &self.servers, &mut self.failures);
-        let lenient = watched.damaged;
-        watched.requests.sent(now, node, lenient, &wire, bytes, &mut self.failures);
+        watched.requests.sent(now, node, &wire, bytes, &mut self.failures);
     }
 
     pub(crate) fn arrived(
@@ -190,7 +195,7 @@ impl Oracle {
     ) {
         let Some(Some(watched)) = self.nodes.get_mut(node) else { return };
         if origin == Origin::Damaged {
-            watched.damaged = true;
+            self.failures.damaged = true;
             return;
         }
         let Some(wire) = Wire::read(bytes) else { return };
@@ -215,7 +220,7 @@ impl Oracle {
         watched.calls.named(call, &talk.call_id);
         let told = watched.calls.count(&talk.call_id);
         let came = watched.requests.first_invites(&talk.call_id);
-        if told > came && !watched.damaged {
+        if told > came {
             let text = format!("{told} incoming calls for {came} INVITEs of {}", talk.call_id);
             self.failures.add(Instant::ZERO, node, 6, text);
         }
@@ -223,22 +228,21 @@ impl Oracle {
 
     pub(crate) fn told(&mut self, now: Instant, node: usize, told: &Told, _message: Option<&[u8]>) {
         let Some(Some(watched)) = self.nodes.get_mut(node) else { return };
-        let Watched { calls, requests, damaged, .. } = watched;
-        calls.told(now, node, told, requests, *damaged, &mut self.failures);
+        let Watched { calls, requests, .. } = watched;
+        calls.told(now, node, told, requests, &mut self.failures);
     }
 
     /// A turn is over and drained.
     pub(crate) fn turned(&mut self, now: Instant, node: usize, phone: &Phone) {
         let Some(Some(watched)) = self.nodes.get_mut(node) else { return };
-        let lenient = watched.damaged;
-        watched.requests.turned(now, node, lenient, watched.tiny, &mut self.failures);
+        watched.requests.turned(now, node, watched.tiny, &mut self.failures);
         if phone.has_unsettled_call() && phone.endpoint().poll_timeout().is_none() {
-            self.failures.add(now, node, 2, "a call is being set up and no timer runs");
+            self.failures.add_always(now, node, 2, "a call is being set up and no timer runs");
         }
     }
 
     pub(crate) fn storm(&mut self, now: Instant, node: usize, actions: u32) {
-        self.failures.add(now, node, 1, format!("{actions} actions in one turn"));
+        self.failures.add_always(now, node, 1, format!("{actions} actions in one turn"));
     }
 
     pub(crate) fn media_sent(
@@ -255,19 +259,13 @@ impl Oracle {
     pub(crate) fn media_arrived(
         &mut self,
         now: Instant,
-        node: usize,
         from: SocketAddr,
-        to: SocketAddr,
         bytes: &[u8],
         origin: Origin,
     ) {
         match origin {
-            Origin::Genuine => self.media.arrived(now, from, to, bytes),
-            Origin::Damaged => {
-                if let Some(watched) = self.watched(node) {
-                    watched.damaged = true;
-                }
-            }
+            Origin::Genuine => self.media.arrived(now, from, bytes),
+            Origin::Damaged => self.failures.damaged = true,
             Origin::Forged => {}
         }
     }
@@ -275,18 +273,17 @@ impl Oracle {
     /// Nothing is under way any more: every call has ended, nothing is owed, nothing is kept.
     pub(crate) fn quiet(&mut self, now: Instant, node: usize, phone: &Phone) {
         let Some(Some(watched)) = self.nodes.get_mut(node) else { return };
-        let lenient = watched.damaged;
         watched.calls.quiet(now, node, &mut self.failures);
-        watched.requests.quiet(now, node, lenient, &mut self.failures);
+        watched.requests.quiet(now, node, &mut self.failures);
         let usage = phone.endpoint().usage();
         let kept = usage.calls + usage.dialogs + usage.transactions + usage.buffers;
         if kept > 0 {
-            self.failures.add(now, node, 13, format!("still in use: {usage:?}"));
+            self.failures.add_always(now, node, 13, format!("still in use: {usage:?}"));
         }
         if !phone.is_registered() && phone.endpoint().poll_timeout().is_some() && kept == 0 {
             // A registration that is retried with back-off may have one.
             if phone.options().server.is_none() {
-                self.failures.add(now, node, 13, "a timer runs and nothing needs it");
+                self.failures.add_always(now, node, 13, "a timer runs and nothing needs it");
             }
         }
     }
@@ -313,9 +310,6 @@ impl Oracle {
         sender: (SocketAddr, Instant),
         receiver: (&str, Instant),
     ) {
-        if self.watched(node).is_some_and(|watched| watched.damaged) {
-            return;
-        }
         self.media.compare_digits(now, node, sender, receiver, &mut self.failures);
     }
 
@@ -339,7 +333,6 @@ impl Watched {
             address,
             requests: Requests::default(),
             calls: Calls::default(),
-            damaged: false,
             stalled_until: Instant::ZERO,
             server: None,
             realm: String::new(),

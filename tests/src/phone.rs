@@ -141,6 +141,8 @@ pub struct Talk {
     pub established: bool,
     /// Why it ended, once it has.
     pub ended: Option<Reason>,
+    /// When it ended.
+    pub ended_at: Option<Instant>,
     /// What was agreed on last.
     pub plan: Option<MediaPlan>,
     /// Whether this phone has put the other on hold.
@@ -370,6 +372,7 @@ impl App {
             outgoing,
             established: false,
             ended: None,
+            ended_at: None,
             plan: None,
             holding: false,
             digits: String::new(),
@@ -451,6 +454,7 @@ impl App {
             Event::Ended { call, reason, .. } => {
                 if let Some(talk) = self.talk(call) {
                     talk.ended = Some(reason);
+                    talk.ended_at = Some(now);
                     talk.session = None;
                     talk.next_tick = Instant::FAR;
                 }

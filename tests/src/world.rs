@@ -578,7 +578,7 @@ impl World {
                 if to.port() != SIP_PORT {
                     let open = phone.app.receive(now, to.port(), from, &bytes);
                     if open {
-                        self.oracle.media_arrived(now, index, from, to, &bytes, origin);
+                        self.oracle.media_arrived(now, from, &bytes, origin);
                     }
                     return;
                 }

@@ -70,7 +70,6 @@ impl Calls {
         node: usize,
         told: &Told,
         requests: &Requests,
-        damaged: bool,
         failures: &mut Failures,
     ) {
         let call = match told {
@@ -91,7 +90,7 @@ impl Calls {
             return;
         };
         if known.ended {
-            failures.add(now, node, 3, format!("{told:?} after the call's end"));
+            failures.add_always(now, node, 3, format!("{told:?} after the call's end"));
             return;
         }
         let wrong = match told {
@@ -100,12 +99,9 @@ impl Calls {
                 known.ended = true;
                 known.check_reason(now, *reason, requests)
             }
-            Told::Digit { .. } if !known.established && !known.outgoing => None,
             _ => None,
         };
-        if let Some(text) = wrong
-            && !damaged
-        {
+        if let Some(text) = wrong {
             failures.add(now, node, 3, format!("{told:?} of {}: {text}", known.call_id));
         }
     }
@@ -113,7 +109,7 @@ impl Calls {
     pub(super) fn quiet(&self, now: Instant, node: usize, failures: &mut Failures) {
         for call in self.list.iter().filter(|call| !call.ended) {
             let way = if call.outgoing { "outgoing" } else { "incoming" };
-            failures.add(now, node, 3, format!("{way} call {} never ended", call.call_id));
+            failures.add_always(now, node, 3, format!("{way} call {} never ended", call.call_id));
         }
     }
 
@@ -148,7 +144,7 @@ impl Call {
         match seen {
             Some(seen) if self.outgoing && !seen.accepted => Some("no 2xx came"),
             Some(seen) if !self.outgoing && !seen.sent_accepted => Some("no 2xx was sent"),
-            Some(seen) if !self.outgoing && !seen.ack => Some("no ACK came"),
+            Some(seen) if !self.outgoing && !seen.inside => Some("no ACK came"),
             None => Some("nothing came"),
             _ => None,
         }
@@ -167,7 +163,7 @@ impl Call {
             Reason::CallerGaveUp => has(&|seen| seen.cancel || seen.bye),
             Reason::Rejected(status) => has(&|seen| seen.statuses.contains(&status)),
             Reason::TimedOut => self.established || now.since(self.begun) >= TRANSACTION_LIFE,
-            Reason::AckMissing => !has(&|seen| seen.ack) || self.established,
+            Reason::AckMissing => !has(&|seen| seen.inside) || self.established,
             Reason::Unreachable => requests.send_failed || seen.is_some() || !self.outgoing,
             _ => true,
         };

@@ -85,13 +85,7 @@ impl Media {
         stream.event(now, &packet);
     }
 
-    pub(super) fn arrived(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        _to: SocketAddr,
-        bytes: &[u8],
-    ) {
+    pub(super) fn arrived(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
         let Some(packet) = Packet::read(bytes).filter(|packet| packet.digit.is_some()) else {
             return;
         };

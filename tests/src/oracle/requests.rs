@@ -42,7 +42,7 @@ struct Client {
     copies: u32,
     hash: u64,
     provisional: bool,
-    provisional_at: Instant,
+    cancelled_at: Option<Instant>,
     status: Option<u16>,
     status_at: Instant,
     acks: u32,
@@ -63,6 +63,7 @@ struct Served {
     acked: bool,
     cancelled: bool,
     dialog: u64,
+    call: u64,
 }
 
 #[derive(Debug)]
@@ -78,7 +79,8 @@ pub(super) struct Seen {
     pub(super) accepted: bool,
     pub(super) bye: bool,
     pub(super) cancel: bool,
-    pub(super) ack: bool,
+    /// Any request of the peer in the dialog: then it had our 2xx.
+    pub(super) inside: bool,
     pub(super) statuses: Vec<u16>,
     pub(super) sent_bye: bool,
     pub(super) sent_accepted: bool,
@@ -111,7 +113,6 @@ impl Requests {
         &mut self,
         now: Instant,
         node: usize,
-        lenient: bool,
         wire: &Wire<'_>,
         bytes: &[u8],
         failures: &mut Failures,
@@ -128,35 +129,28 @@ impl Requests {
             return;
         };
         if !wire.is_request() {
-            self.sent_response(now, node, lenient, wire, bytes, failures);
+            self.sent_response(now, node, wire, bytes, failures);
         } else if method == "ACK" {
-            self.sent_ack(now, node, lenient, wire, failures);
+            self.sent_ack(now, node, wire, failures);
         } else {
             self.sent_request(now, node, wire, bytes, (branch, number, method, call_id), failures);
         }
     }
 
-    fn sent_ack(
-        &mut self,
-        now: Instant,
-        node: usize,
-        lenient: bool,
-        wire: &Wire<'_>,
-        failures: &mut Failures,
-    ) {
+    fn sent_ack(&mut self, now: Instant, node: usize, wire: &Wire<'_>, failures: &mut Failures) {
         let branch = wire.branch().unwrap_or_default();
         let call_id = wire.call_id().unwrap_or_default();
         let number = wire.cseq().map(|(number, _)| number.to_string()).unwrap_or_default();
         let dialog = key(&[call_id, wire.to_tag().unwrap_or_default(), &number]);
         if let Some(client) = self.clients.get_mut(&key(&[branch, "INVITE"])) {
             client.acks += 1;
-            if client.status.is_none_or(|status| status < 300) && !lenient && !self.blind {
+            if client.status.is_none_or(|status| status < 300) && !self.blind {
                 failures.add(now, node, 4, format!("ACK for no refusal of {call_id}"));
             }
             return;
         }
         *self.acks.entry(dialog).or_default() += 1;
-        if !self.accepted.contains_key(&dialog) && !lenient {
+        if !self.accepted.contains_key(&dialog) {
             failures.add(now, node, 4, format!("ACK for a 2xx that never came, {call_id}"));
         }
     }
@@ -181,7 +175,10 @@ impl Requests {
                 let invite = self.clients.get_mut(&key(&[branch, "INVITE"]));
                 match invite {
                     // RFC 3261 s9.1: only after a provisional response.
-                    Some(invite) if invite.provisional => invite.alive = now,
+                    Some(invite) if invite.provisional => {
+                        invite.alive = now;
+                        invite.cancelled_at = Some(now);
+                    }
                     Some(invite) if invite.status.is_some() => {}
                     _ => failures.add(now, node, 5, format!("CANCEL too early for {call_id}")),
                 }
@@ -219,7 +216,6 @@ impl Requests {
         &mut self,
         now: Instant,
         node: usize,
-        lenient: bool,
         wire: &Wire<'_>,
         bytes: &[u8],
         failures: &mut Failures,
@@ -227,7 +223,7 @@ impl Requests {
         let status = wire.status().unwrap_or_default();
         let Some(transaction) = served_key(wire) else { return };
         let Some(served) = self.servers.get_mut(&transaction) else {
-            if !lenient && !self.blind {
+            if !self.blind {
                 failures.add(now, node, 5, format!("{} answers nothing", wire.start));
             }
             return;
@@ -236,13 +232,12 @@ impl Requests {
             return;
         }
         if served.method == "INVITE" && (200..300).contains(&status) {
-            let call = key(&[wire.call_id().unwrap_or_default()]);
-            self.seen.entry(call).or_default().sent_accepted = true;
-            served.dialog = call;
+            let call_id = wire.call_id().unwrap_or_default();
+            self.seen.entry(key(&[call_id])).or_default().sent_accepted = true;
+            served.call = key(&[call_id]);
+            served.dialog = accepted_key(wire);
         }
-        if let Some(text) = served.respond(now, status, bytes)
-            && !lenient
-        {
+        if let Some(text) = served.respond(now, status, bytes) {
             failures.add(now, node, 5, format!("{} to {}: {text}", wire.start, served.method));
         }
     }
@@ -273,12 +268,12 @@ impl Requests {
             match method {
                 "BYE" => seen.bye = true,
                 "CANCEL" => seen.cancel = true,
-                "ACK" => seen.ack = true,
                 "INVITE" if wire.to_tag().is_none() && !seen.invites.contains(&transaction) => {
                     seen.invites.push(transaction);
                 }
                 _ => {}
             }
+            seen.inside |= wire.to_tag().is_some() && method != "CANCEL";
         }
         match method {
             "ACK" => {
@@ -289,7 +284,8 @@ impl Requests {
                 if let Some(served) = self.servers.get_mut(&transaction) {
                     served.acked = true;
                 }
-                for served in self.servers.values_mut().filter(|served| served.dialog == call) {
+                let dialog = accepted_key(wire);
+                for served in self.servers.values_mut().filter(|served| served.dialog == dialog) {
                     served.acked = true;
                 }
                 return;
@@ -315,6 +311,7 @@ impl Requests {
             acked: false,
             cancelled: false,
             dialog: 0,
+            call: 0,
         });
         served.copies += 1;
         served.last_copy = now;
@@ -331,12 +328,11 @@ impl Requests {
         let call = key(&[call_id]);
         if status < 200 {
             client.provisional = true;
-            client.provisional_at = now;
             client.alive = now;
             return;
         }
         let first = client.status.is_none();
-        let answered_late = now.since(client.alive) >= ALMOST_LIFE && first;
+        let answered_late = first && client.is_given_up(now);
         if first {
             client.status = Some(status);
             client.status_at = now;
@@ -377,7 +373,6 @@ impl Requests {
         &mut self,
         now: Instant,
         node: usize,
-        lenient: bool,
         tiny: bool,
         failures: &mut Failures,
     ) {
@@ -388,26 +383,20 @@ impl Requests {
                 self.acks.get(&owed.key).copied().unwrap_or_default()
             };
             // Where memory is short, a lingering transaction may have given way.
-            let excused = lenient || self.blind || (owed.again && tiny && owed.by_branch);
+            let excused = self.blind || (owed.again && tiny && owed.by_branch);
             if count < owed.count && !excused {
                 failures.add(now, node, 4, format!("no ACK for {}", owed.text));
             }
         }
     }
 
-    pub(super) fn quiet(
-        &mut self,
-        now: Instant,
-        node: usize,
-        lenient: bool,
-        failures: &mut Failures,
-    ) {
-        if lenient || self.blind {
+    pub(super) fn quiet(&mut self, now: Instant, node: usize, failures: &mut Failures) {
+        if self.blind {
             return;
         }
         for served in self.servers.values() {
             let accepted = served.status.is_some_and(|status| (200..300).contains(&status));
-            let bye = self.seen.get(&served.dialog);
+            let bye = self.seen.get(&served.call);
             let bye = bye.is_some_and(|seen| seen.sent_bye || seen.bye);
             if served.method == "INVITE" && accepted && !served.acked && !bye {
                 failures.add(now, node, 4, "a 2xx was neither acknowledged nor followed by BYE");
@@ -430,10 +419,19 @@ impl Client {
             copies: 1,
             hash: hash(bytes),
             provisional: false,
-            provisional_at: now,
+            cancelled_at: None,
             status: None,
             status_at: now,
             acks: 0,
+        }
+    }
+
+    /// Whether the node may have forgotten the request: timer B (RFC 3261 s17.1.1.2), or a CANCEL
+    /// that had no effect (s9.1).
+    fn is_given_up(&self, now: Instant) -> bool {
+        match self.cancelled_at {
+            Some(at) => now.since(at) >= ALMOST_LIFE,
+            None => !self.provisional && now.since(self.first) >= ALMOST_LIFE,
         }
     }
 
@@ -480,7 +478,6 @@ impl Served {
             return None;
         };
         self.responses += 1;
-        let gap = now.since(core::mem::replace(&mut self.last_response, now));
         if hash != self.hash {
             return Some(format!("differs from the {earlier} before"));
         }
@@ -492,8 +489,11 @@ impl Served {
             return Some("again after its ACK".to_owned());
         }
         let asked = self.last_copy == now;
-        if !asked && gap < T1 {
-            return Some(format!("again after {gap:?}"));
+        if !asked {
+            let gap = now.since(core::mem::replace(&mut self.last_response, now));
+            if gap < T1 {
+                return Some(format!("again after {gap:?}"));
+            }
         }
         let late = now.since(self.first_response) > TRANSACTION_LIFE;
         (late && !asked).then(|| "again after 64 * T1".to_owned())
@@ -507,6 +507,12 @@ fn served_key(wire: &Wire<'_>) -> Option<u64> {
         method => method,
     };
     Some(key(&[wire.branch()?, method, sent_by(wire)]))
+}
+
+/// What joins a 2xx and its ACKs: Call-ID, the answerer's tag, CSeq number.
+fn accepted_key(wire: &Wire<'_>) -> u64 {
+    let number = wire.cseq().map(|(number, _)| number.to_string()).unwrap_or_default();
+    key(&[wire.call_id().unwrap_or_default(), wire.to_tag().unwrap_or_default(), &number])
 }
 
 fn sent_by<'a>(wire: &Wire<'a>) -> &'a str {

@@ -1,0 +1,165 @@
+//! Runs the simulator over many seeds; the last line is `seeds N calls N packets N faults N
+//! failures N`.
+
+use core::ops::Range;
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use clap::Parser;
+use sansip_sim::swarm::{Outcome, Profile, run, shrink};
+
+/// Simulates phones, servers and a hostile network, one run a seed.
+#[derive(Parser, Clone)]
+struct Arguments {
+    /// Which seeds, `A..B`, without B; or a single one.
+    #[arg(long, value_name = "A..B", value_parser = parse_seeds)]
+    seeds: Range<u64>,
+    /// Calls a seed.
+    #[arg(long, default_value_t = 50)]
+    calls: u32,
+    /// With sound and digits, not only signalling.
+    #[arg(long)]
+    media: bool,
+    /// Print every message and event.
+    #[arg(long)]
+    trace: bool,
+    /// Run each seed twice and compare all bytes and events.
+    #[arg(long)]
+    twice: bool,
+    /// Print the hash of each seed's run, to compare with another build.
+    #[arg(long)]
+    hashes: bool,
+    /// Print the figures as one line of JSON before the last line.
+    #[arg(long)]
+    json: bool,
+    /// Threads; all cores unless given, one with --trace.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+#[derive(Default)]
+struct Totals {
+    seeds: u64,
+    calls: u64,
+    established: u64,
+    packets: u64,
+    faults: u64,
+    failures: u64,
+    hashes: Vec<(u64, u64)>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = if arguments.trace { 1 } else { arguments.threads.unwrap_or(cores) };
+    std::panic::set_hook(Box::new(|_| {})); // a panic is reported as a failure of its seed
+    let next = AtomicU64::new(arguments.seeds.start);
+    let totals = Mutex::new(Totals::default());
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| work(&arguments, &next, &totals));
+        }
+    });
+    let seconds = begun.elapsed().as_secs_f64();
+    let Ok(mut totals) = totals.into_inner() else { return ExitCode::FAILURE };
+    report(&arguments, &mut totals, seconds, threads);
+    if totals.failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn work(arguments: &Arguments, next: &AtomicU64, totals: &Mutex<Totals>) {
+    loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= arguments.seeds.end {
+            return;
+        }
+        let profile = Profile::draw(seed, arguments.calls, arguments.media);
+        let outcome = run(&profile, arguments.trace);
+        let mut failed = !outcome.failures.is_empty();
+        if arguments.twice && run(&profile, false).hash != outcome.hash {
+            println!("seed {seed}: two runs differ");
+            failed = true;
+        }
+        if !outcome.failures.is_empty() {
+            explain(arguments, &outcome);
+        }
+        let Ok(mut totals) = totals.lock() else { return };
+        totals.seeds += 1;
+        totals.calls += outcome.calls;
+        totals.established += outcome.established;
+        totals.packets += outcome.packets;
+        totals.faults += outcome.faults;
+        totals.failures += u64::from(failed);
+        if arguments.hashes {
+            totals.hashes.push((seed, outcome.hash));
+        }
+        let count = arguments.seeds.end - arguments.seeds.start;
+        if std::io::stderr().is_terminal() && !arguments.trace {
+            let (done, failures) = (totals.seeds, totals.failures);
+            eprint!("\r{done} of {count} seeds, {failures} failures ");
+            let _ = std::io::stderr().flush();
+        }
+    }
+}
+
+fn explain(arguments: &Arguments, outcome: &Outcome) {
+    let seed = outcome.profile.seed;
+    let short = if arguments.trace { outcome.clone() } else { shrink(outcome) };
+    let mut text = format!("seed {seed} failed");
+    if let Some(commit) = commit() {
+        text.push_str(&format!(" at commit {commit}"));
+    }
+    text.push_str(&format!("\n  as drawn: {:?}", outcome.profile));
+    for failure in outcome.failures.iter().take(5) {
+        text.push_str(&format!("\n    {failure}"));
+    }
+    text.push_str(&format!("\n  shortest: {:?}", short.profile));
+    for failure in short.failures.iter().take(3) {
+        text.push_str(&format!("\n    {failure}"));
+    }
+    let media = if arguments.media { " --media" } else { "" };
+    let calls = arguments.calls;
+    text.push_str(&format!("\n  again: sim --seeds {seed} --calls {calls}{media} --trace"));
+    println!("{text}");
+}
+
+fn report(arguments: &Arguments, totals: &mut Totals, seconds: f64, threads: usize) {
+    let Totals { seeds, calls, established, packets, faults, failures, hashes } = totals;
+    hashes.sort_unstable();
+    for (seed, hash) in hashes.iter() {
+        println!("hash {seed} {hash:016x}");
+    }
+    let rate = *calls as f64 / seconds;
+    let a_core = rate / threads as f64;
+    println!(
+        "{rate:.0} calls a second, {a_core:.0} a core, {:.0} packets a second, \
+         {established} sides answered, {seconds:.1} s",
+        *packets as f64 / seconds
+    );
+    if arguments.json {
+        println!(
+            "{{\"seeds\":{seeds},\"calls\":{calls},\"packets\":{packets},\"faults\":{faults},\
+             \"failures\":{failures},\"established\":{established},\"seconds\":{seconds:.3},\
+             \"calls_per_second_per_core\":{a_core:.1}}}"
+        );
+    }
+    println!("seeds {seeds} calls {calls} packets {packets} faults {faults} failures {failures}");
+}
+
+fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
+    let number = |text: &str| text.parse::<u64>().map_err(|error| error.to_string());
+    match text.split_once("..") {
+        Some((start, end)) => Ok(number(start)?..number(end)?),
+        None => number(text).map(|seed| seed..seed + 1),
+    }
+}
+
+fn commit() -> Option<String> {
+    let output =
+        std::process::Command::new("git").args(["rev-parse", "--short", "HEAD"]).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
+}
