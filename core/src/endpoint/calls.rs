@@ -448,6 +448,9 @@ impl Endpoint<'_> {
     pub(super) fn remove_call(&mut self, call: Id) {
         if let Some(slot) = self.calls.remove(call) {
             self.drop_dialogs(slot.dialog);
+            if let Some(invite) = slot.invite {
+                self.stop_repeating(invite);
+            }
         }
     }
 

@@ -161,6 +161,9 @@ impl Endpoint<'_> {
         };
         let sent = self.scratch.get(..len).and_then(|bytes| Message::parse(bytes).ok());
         let shape = sent.and_then(|message| sdp::Shape::of(message.body()));
+        if let Some(earlier) = self.calls.get(call).and_then(|slot| slot.invite) {
+            self.stop_repeating(earlier); // its ACK was lost: this request proves that our 2xx came
+        }
         self.calls.update(call, |slot| {
             slot.session_version = version;
             slot.invite = Some(id);

@@ -148,6 +148,8 @@ impl Endpoint<'_> {
         let purpose = slot.purpose;
         let live = |call: &Id| self.calls.get(*call).is_some_and(|slot| slot.reason.is_none());
         match slot.call.filter(live) {
+            // our BYE went out meanwhile: only the ACK is missing
+            None if purpose == Purpose::Reinvite => self.acknowledge_late(id, received),
             None => {
                 // we gave up before: the call that stands now must go
                 if self.end_fork(now, id, received) {
@@ -156,6 +158,22 @@ impl Endpoint<'_> {
             }
             Some(call) if purpose == Purpose::Invite => self.call_answered(now, id, call, received),
             Some(call) => self.change_accepted(now, id, call, received),
+        }
+    }
+
+    /// The ACK for the 2xx to a re-INVITE that our BYE overtook.
+    fn acknowledge_late(&mut self, id: Id, received: &Received<'_>) {
+        let call = self.transactions.get(id).and_then(|slot| slot.call);
+        match call.filter(|call| self.calls.get(*call).is_some()) {
+            Some(call) => {
+                if let Ok(len) = self.write_ack(id, call, |writer| writer.finish()) {
+                    self.keep_ack(id, len);
+                }
+            }
+            None => {
+                self.mark_acked(id, received);
+                self.transactions.update(id, |slot| slot.send_message = true);
+            }
         }
     }
 
@@ -264,15 +282,22 @@ impl Endpoint<'_> {
         // the ACK is no part of the transaction: another branch, and the dialog's way
         let way = self.dialogs.get(dialog).and_then(|slot| slot.path);
         let random = self.random.u64(Draw::Branch);
+        // The INVITE's credentials are for the server that it went to. Where the ACK goes past
+        // that server, straight to the peer, they would only help somebody to guess the password.
+        let mut same_way = true;
         let old = self.transactions.update(id, |slot| {
-            slot.path = way.or(slot.path);
+            let way = way.or(slot.path);
+            same_way = way.map(|way| way.remote) == slot.path.map(|path| path.remote);
+            slot.path = way;
             core::mem::replace(&mut slot.random, random)
         });
         let written = self.write_in_dialog(call, id, Method::Ack, &[], |writer, invite| {
             let headers = invite.into_iter().flat_map(|invite| invite.headers());
             for header in headers {
                 let name = header.name;
-                if matches!(name, HeaderName::Authorization | HeaderName::ProxyAuthorization) {
+                if same_way
+                    && matches!(name, HeaderName::Authorization | HeaderName::ProxyAuthorization)
+                {
                     writer.raw_header(&header);
                 }
             }

@@ -191,6 +191,21 @@ impl Endpoint<'_> {
         effect.unwrap_or_default()
     }
 
+    /// The ACK for a 2xx is missed by nobody any more, or cannot be found, as the dialog is gone: the
+    /// 2xx is not repeated.
+    pub(super) fn stop_repeating(&mut self, id: Id) {
+        let path = self.transactions.get(id).and_then(|slot| slot.path);
+        let timing = self.timing(path.as_ref());
+        self.transactions.update(id, |slot| {
+            if let Machine::ServerInvite(machine) = &mut slot.machine
+                && machine.awaits_ack()
+            {
+                machine.on(Event::Ack, slot.since, &timing);
+                slot.send_response = false;
+            }
+        });
+    }
+
     /// A new server transaction for a request, findable by its branch.
     pub(super) fn open_server(
         &mut self,
