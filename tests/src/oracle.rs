@@ -88,8 +88,6 @@ struct Watched {
     address: SocketAddr,
     requests: Requests,
     calls: Calls,
-    /// The node hears nothing until then.
-    stalled_until: Instant,
     server: Option<SocketAddr>,
     realm: String,
     tiny: bool,
@@ -164,7 +162,8 @@ impl Oracle {
 
     pub(crate) fn stalled(&mut self, node: usize, until: Instant) {
         if let Some(watched) = self.watched(node) {
-            watched.stalled_until = watched.stalled_until.max(until);
+            let known = &mut watched.requests.stalled_until;
+            *known = Some(until.max(known.unwrap_or_default()));
         }
     }
 
@@ -333,7 +332,6 @@ impl Watched {
             address,
             requests: Requests::default(),
             calls: Calls::default(),
-            stalled_until: Instant::ZERO,
             server: None,
             realm: String::new(),
             tiny: false,

@@ -88,6 +88,8 @@ pub struct Server {
     /// What was answered lately, by branch: a repeated request gets the same answer.
     answered: BTreeMap<String, (Instant, Vec<u8>)>,
     answered_order: VecDeque<(Instant, String)>,
+    /// INVITEs whose caller was verified, by branch: their repetitions pass.
+    verified: BTreeMap<String, Instant>,
     unavailable_until: Instant,
 }
 
@@ -110,6 +112,7 @@ impl Server {
             nonces: BTreeMap::new(),
             answered: BTreeMap::new(),
             answered_order: VecDeque::new(),
+            verified: BTreeMap::new(),
             unavailable_until: Instant::ZERO,
         }
     }
@@ -190,12 +193,15 @@ impl Server {
         if method == "OPTIONS" && for_us && user_of(wire.uri()?).is_none() {
             return Some(self.answer(now, source, wire, key, 200, &[]));
         }
-        if method == "INVITE" && !in_dialog && self.options.challenges_calls {
+        let repeated = self.verified.contains_key(&key);
+        if method == "INVITE" && !in_dialog && self.options.challenges_calls && !repeated {
             let user = user_of(uri_of(wire.header("from")?)).unwrap_or_default().to_owned();
             if let Err(stale) = self.verify(now, &user, "proxy-authorization", wire) {
                 let extra = self.challenges(now, random, "Proxy-Authenticate", stale);
                 return Some(self.answer(now, source, wire, key, 407, &extra));
             }
+            self.verified.retain(|_, until| *until > now);
+            self.verified.insert(key.clone(), now + REMEMBERED);
         }
         let target = if for_us {
             let user = user_of(wire.uri()?).unwrap_or_default();

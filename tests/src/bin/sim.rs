@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use clap::Parser;
-use sansip_sim::swarm::{Outcome, Profile, run, shrink};
+use sansip_sim::swarm::{FAULTS, Fault, Outcome, Profile, run, shrink};
 
 /// Simulates phones, servers and a hostile network, one run a seed.
 #[derive(Parser, Clone)]
@@ -23,6 +23,10 @@ struct Arguments {
     /// With sound and digits, not only signalling.
     #[arg(long)]
     media: bool,
+    /// These faults instead of the drawn ones, such as `Loss,Delay`, or `none`: how a failure that
+    /// was shrunk is run again.
+    #[arg(long, value_name = "LIST", value_parser = parse_faults)]
+    faults: Option<Faults>,
     /// Print every message and event.
     #[arg(long)]
     trace: bool,
@@ -39,6 +43,9 @@ struct Arguments {
     #[arg(long)]
     threads: Option<usize>,
 }
+
+#[derive(Clone)]
+struct Faults(Vec<Fault>);
 
 #[derive(Default)]
 struct Totals {
@@ -76,7 +83,10 @@ fn work(arguments: &Arguments, next: &AtomicU64, totals: &Mutex<Totals>) {
         if seed >= arguments.seeds.end {
             return;
         }
-        let profile = Profile::draw(seed, arguments.calls, arguments.media);
+        let mut profile = Profile::draw(seed, arguments.calls, arguments.media);
+        if let Some(Faults(faults)) = &arguments.faults {
+            profile.faults.clone_from(faults);
+        }
         let outcome = run(&profile, arguments.trace);
         let mut failed = !outcome.failures.is_empty();
         if arguments.twice && run(&profile, false).hash != outcome.hash {
@@ -121,8 +131,16 @@ fn explain(arguments: &Arguments, outcome: &Outcome) {
         text.push_str(&format!("\n    {failure}"));
     }
     let media = if arguments.media { " --media" } else { "" };
-    let calls = arguments.calls;
-    text.push_str(&format!("\n  again: sim --seeds {seed} --calls {calls}{media} --trace"));
+    let calls = short.profile.calls;
+    let mut faults: Vec<_> =
+        short.profile.faults.iter().map(|fault| format!("{fault:?}")).collect();
+    if faults.is_empty() {
+        faults.push("none".to_owned());
+    }
+    let faults = faults.join(",");
+    text.push_str(&format!(
+        "\n  again: sim --seeds {seed} --calls {calls} --faults {faults}{media} --trace"
+    ));
     println!("{text}");
 }
 
@@ -155,6 +173,13 @@ fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
         Some((start, end)) => Ok(number(start)?..number(end)?),
         None => number(text).map(|seed| seed..seed + 1),
     }
+}
+
+fn parse_faults(text: &str) -> Result<Faults, String> {
+    let names = text.split(',').map(str::trim).filter(|name| *name != "none");
+    let known = |name: &str| FAULTS.into_iter().find(|fault| format!("{fault:?}") == name);
+    let faults = names.map(|name| known(name).ok_or_else(|| format!("no fault {name}")));
+    faults.collect::<Result<_, _>>().map(Faults)
 }
 
 fn commit() -> Option<String> {

@@ -163,7 +163,6 @@ impl Call {
             Reason::CallerGaveUp => has(&|seen| seen.cancel || seen.bye),
             Reason::Rejected(status) => has(&|seen| seen.statuses.contains(&status)),
             Reason::TimedOut => self.established || now.since(self.begun) >= TRANSACTION_LIFE,
-            Reason::AckMissing => !has(&|seen| seen.inside) || self.established,
             Reason::Unreachable => requests.send_failed || seen.is_some() || !self.outgoing,
             _ => true,
         };

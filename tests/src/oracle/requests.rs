@@ -30,6 +30,9 @@ pub(super) struct Requests {
     /// The node forgot what it did before: what comes for that is not answered.
     pub(super) blind: bool,
     pub(super) send_failed: bool,
+    /// The node hears and does nothing until then; shortly after, its timers and what came
+    /// meanwhile are dealt with in any order.
+    pub(super) stalled_until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -60,7 +63,7 @@ struct Served {
     responses: u32,
     first_response: Instant,
     last_response: Instant,
-    acked: bool,
+    acked_at: Option<Instant>,
     cancelled: bool,
     dialog: u64,
     call: u64,
@@ -166,7 +169,8 @@ impl Requests {
     ) {
         let transaction = key(&[branch, method]);
         if let Some(client) = self.clients.get_mut(&transaction) {
-            client.repeated(now, node, bytes, failures);
+            let stalled = self.stalled_until.is_some_and(|until| now.since(until) < CATCHING_UP);
+            client.repeated(now, node, stalled, bytes, failures);
             return;
         }
         let from_tag = wire.from_tag().unwrap_or_default();
@@ -237,7 +241,8 @@ impl Requests {
             served.call = key(&[call_id]);
             served.dialog = accepted_key(wire);
         }
-        if let Some(text) = served.respond(now, status, bytes) {
+        let stalled = self.stalled_until.is_some_and(|until| now.since(until) < CATCHING_UP);
+        if let Some(text) = served.respond(now, stalled, status, bytes) {
             failures.add(now, node, 5, format!("{} to {}: {text}", wire.start, served.method));
         }
     }
@@ -282,11 +287,11 @@ impl Requests {
                 }
                 // By branch for a refusal; the ACK for a 2xx has a branch of its own.
                 if let Some(served) = self.servers.get_mut(&transaction) {
-                    served.acked = true;
+                    served.acked_at.get_or_insert(now);
                 }
                 let dialog = accepted_key(wire);
                 for served in self.servers.values_mut().filter(|served| served.dialog == dialog) {
-                    served.acked = true;
+                    served.acked_at.get_or_insert(now);
                 }
                 return;
             }
@@ -298,21 +303,11 @@ impl Requests {
             }
             _ => {}
         }
-        let served = self.servers.entry(transaction).or_insert_with(|| Served {
-            method: method.to_owned(),
-            copies: 0,
-            last_copy: now,
-            forged: origin == Origin::Forged,
-            status: None,
-            hash: 0,
-            responses: 0,
-            first_response: now,
-            last_response: now,
-            acked: false,
-            cancelled: false,
-            dialog: 0,
-            call: 0,
-        });
+        let fresh = || Served::new(now, method, origin);
+        let served = self.servers.entry(transaction).or_insert_with(fresh);
+        if served.is_forgotten(now) {
+            *served = fresh();
+        }
         served.copies += 1;
         served.last_copy = now;
     }
@@ -376,6 +371,7 @@ impl Requests {
         tiny: bool,
         failures: &mut Failures,
     ) {
+        let stalled = self.stalled_until.is_some_and(|until| now.since(until) < CATCHING_UP);
         for owed in self.owed.drain(..) {
             let count = if owed.by_branch {
                 self.clients.get(&owed.key).map_or(0, |client| client.acks)
@@ -383,7 +379,7 @@ impl Requests {
                 self.acks.get(&owed.key).copied().unwrap_or_default()
             };
             // Where memory is short, a lingering transaction may have given way.
-            let excused = self.blind || (owed.again && tiny && owed.by_branch);
+            let excused = self.blind || stalled || (owed.again && tiny && owed.by_branch);
             if count < owed.count && !excused {
                 failures.add(now, node, 4, format!("no ACK for {}", owed.text));
             }
@@ -398,7 +394,7 @@ impl Requests {
             let accepted = served.status.is_some_and(|status| (200..300).contains(&status));
             let bye = self.seen.get(&served.call);
             let bye = bye.is_some_and(|seen| seen.sent_bye || seen.bye);
-            if served.method == "INVITE" && accepted && !served.acked && !bye {
+            if served.method == "INVITE" && accepted && served.acked_at.is_none() && !bye {
                 failures.add(now, node, 4, "a 2xx was neither acknowledged nor followed by BYE");
             }
             let waits = served.method != "ACK" && served.status.is_none() && !served.forged;
@@ -436,7 +432,14 @@ impl Client {
     }
 
     /// RFC 3261 s17.1.1.2 and s17.1.2.2.
-    fn repeated(&mut self, now: Instant, node: usize, bytes: &[u8], failures: &mut Failures) {
+    fn repeated(
+        &mut self,
+        now: Instant,
+        node: usize,
+        stalled: bool,
+        bytes: &[u8],
+        failures: &mut Failures,
+    ) {
         let method = &self.method;
         let gap = now.since(self.last);
         if hash(bytes) != self.hash {
@@ -450,7 +453,7 @@ impl Client {
         }
         let doubled = Duration::from_micros(T1.as_micros() << (self.copies - 1).min(16));
         let least = if method == "INVITE" { doubled } else { doubled.at_most(T2) };
-        if gap < least {
+        if gap < least && !stalled {
             failures.add(now, node, 5, format!("{method} again after {gap:?}, not {least:?}"));
         }
         if now.since(self.first) > TRANSACTION_LIFE {
@@ -463,8 +466,43 @@ impl Client {
 }
 
 impl Served {
+    fn new(now: Instant, method: &str, origin: Origin) -> Self {
+        Self {
+            method: method.to_owned(),
+            copies: 0,
+            last_copy: now,
+            forged: origin == Origin::Forged,
+            status: None,
+            hash: 0,
+            responses: 0,
+            first_response: now,
+            last_response: now,
+            acked_at: None,
+            cancelled: false,
+            dialog: 0,
+            call: 0,
+        }
+    }
+
+    /// Whether a copy that comes now may be taken for a new request: after timer J, L or I
+    /// (RFC 3261 s17.2, RFC 6026 s7.1).
+    fn is_forgotten(&self, now: Instant) -> bool {
+        let refused = self.status.is_some_and(|status| status >= 300);
+        match (self.status, self.acked_at) {
+            (Some(_), Some(at)) if self.method == "INVITE" && refused => now.since(at) >= T4,
+            (Some(_), _) => now.since(self.first_response) >= ALMOST_LIFE,
+            _ => false,
+        }
+    }
+
     /// What is wrong with this response, if something is.
-    fn respond(&mut self, now: Instant, status: u16, bytes: &[u8]) -> Option<String> {
+    fn respond(
+        &mut self,
+        now: Instant,
+        stalled: bool,
+        status: u16,
+        bytes: &[u8],
+    ) -> Option<String> {
         let hash = hash(bytes);
         if status < 200 {
             return self.status.map(|status| format!("after {status}"));
@@ -478,20 +516,22 @@ impl Served {
             return None;
         };
         self.responses += 1;
-        if hash != self.hash {
+        // What is refused without a transaction may be refused for another reason the next time.
+        let stateless = earlier >= 400 && status >= 400 && self.last_copy == now;
+        if hash != self.hash && !stateless {
             return Some(format!("differs from the {earlier} before"));
         }
         if self.method != "INVITE" {
             let surplus = self.responses > self.copies;
             return surplus.then(|| "more often than it was asked".to_owned());
         }
-        if self.acked {
+        let asked = self.last_copy == now;
+        if self.acked_at.is_some() && !(asked && status >= 400) {
             return Some("again after its ACK".to_owned());
         }
-        let asked = self.last_copy == now;
         if !asked {
             let gap = now.since(core::mem::replace(&mut self.last_response, now));
-            if gap < T1 {
+            if gap < T1 && !stalled {
                 return Some(format!("again after {gap:?}"));
             }
         }
@@ -522,6 +562,9 @@ fn sent_by<'a>(wire: &Wire<'a>) -> &'a str {
 
 const T1: Duration = Duration::from_millis(500);
 const T2: Duration = Duration::from_secs(4);
+const T4: Duration = Duration::from_secs(5);
+/// What a node missed while it was stalled shows for twice 64 * T1.
+const CATCHING_UP: Duration = Duration::from_secs(64);
 const ALMOST_LIFE: Duration = Duration::from_secs(30);
 /// A request that a phone's user may take long to answer: an INVITE, 180 s and more.
 const UNANSWERED: Duration = Duration::from_secs(200);
