@@ -63,57 +63,69 @@ fn look_up(table: &[i16; 256], code: u8) -> i16 {
     table.get(usize::from(code)).copied().unwrap_or_default()
 }
 
-/// With a bias of 33 in 14 bits every segment begins at a power of two. The sum saturates where
-/// G.711 does.
 #[inline(always)]
 fn mulaw_code(sample: i16) -> u8 {
-    let sign = sample >> 15;
-    let magnitude = (sample ^ sign).saturating_add(33 << 2);
-    let code = if VECTORS { mulaw_by_minimum(magnitude) } else { mulaw_by_zeros(magnitude) };
-    !(code as u8 | sign as u8 & 0x80)
-}
-
-/// The companding curve is concave, so a code is the least over the lines of all segments: eight
-/// shifts and minima without a branch, which vectorise everywhere.
-#[inline(always)]
-fn mulaw_by_minimum(magnitude: i16) -> i16 {
-    let low = ((magnitude >> 3) - 16).min(magnitude >> 4);
-    let middle = ((magnitude >> 5) + 16).min((magnitude >> 6) + 32);
-    let high = ((magnitude >> 7) + 48).min((magnitude >> 8) + 64);
-    let top = ((magnitude >> 9) + 80).min((magnitude >> 10) + 96);
-    low.min(middle).min(high.min(top))
-}
-
-/// The same with a count of leading zeros, one instruction on a microcontroller.
-#[inline(always)]
-fn mulaw_by_zeros(magnitude: i16) -> i16 {
-    let segment = 8 - (magnitude as u16).leading_zeros() as i16;
-    (segment << 4) + ((magnitude >> (segment + 3)) & 0x0f)
+    if VECTORS { mulaw_by_minimum(sample) } else { mulaw_by_zeros(sample) }
 }
 
 #[inline(always)]
 fn alaw_code(sample: i16) -> u8 {
+    if VECTORS { alaw_by_minimum(sample) } else { alaw_by_zeros(sample) }
+}
+
+/// The companding curve is concave, so a code is the least over the lines of all segments: eight
+/// shifts and minima without a branch, which vectorise everywhere. With the bias every segment
+/// begins at a power of two; the sum saturates where G.711 does.
+#[inline(always)]
+fn mulaw_by_minimum(sample: i16) -> u8 {
     let sign = sample >> 15;
-    let magnitude = (sample ^ sign) >> 4;
-    let code = if VECTORS { alaw_by_minimum(magnitude) } else { alaw_by_zeros(magnitude) };
-    (code as u8 | !sign as u8 & 0x80) ^ 0x55
+    let magnitude = (sample ^ sign).saturating_add(MULAW_BIAS);
+    let low = ((magnitude >> 3) - 16).min(magnitude >> 4);
+    let middle = ((magnitude >> 5) + 16).min((magnitude >> 6) + 32);
+    let high = ((magnitude >> 7) + 48).min((magnitude >> 8) + 64);
+    let top = ((magnitude >> 9) + 80).min((magnitude >> 10) + 96);
+    let code = low.min(middle).min(high.min(top));
+    !(code as u8 | sign as u8 & 0x80)
+}
+
+/// The same with a count of leading zeros, one instruction on a microcontroller, in the width of
+/// its registers: the leading one moves to the top, and the four bits below it are the interval.
+#[inline(always)]
+fn mulaw_by_zeros(sample: i16) -> u8 {
+    let wide = i32::from(sample);
+    let sign = wide >> 31;
+    let biased = ((wide ^ sign) + i32::from(MULAW_BIAS)).min(i32::from(i16::MAX)).cast_unsigned();
+    let zeros = biased.leading_zeros();
+    let interval = (biased << zeros) >> 27; // 16 to 31
+    let segment = 24u32.wrapping_sub(zeros);
+    let code = (segment << 4).wrapping_add(interval).wrapping_sub(16);
+    255u32.wrapping_sub(code).wrapping_add_signed(sign << 7) as u8
 }
 
 /// The first two segments of A-law lie on one line; see [`mulaw_by_minimum`].
 #[inline(always)]
-fn alaw_by_minimum(magnitude: i16) -> i16 {
+fn alaw_by_minimum(sample: i16) -> u8 {
+    let sign = sample >> 15;
+    let magnitude = (sample ^ sign) >> 4;
     let low = magnitude.min((magnitude >> 1) + 16);
     let middle = ((magnitude >> 2) + 32).min((magnitude >> 3) + 48);
     let high = ((magnitude >> 4) + 64).min((magnitude >> 5) + 80);
-    low.min(middle).min(high.min((magnitude >> 6) + 96))
+    let code = low.min(middle).min(high.min((magnitude >> 6) + 96));
+    (code as u8 | !sign as u8 & 0x80) ^ 0x55
 }
 
 #[inline(always)]
-fn alaw_by_zeros(magnitude: i16) -> i16 {
-    let segment = (11 - ((magnitude | 0x10) as u16).leading_zeros() as i16).max(0);
-    (segment << 4) + (magnitude >> segment)
+fn alaw_by_zeros(sample: i16) -> u8 {
+    let wide = i32::from(sample);
+    let sign = wide >> 31;
+    let magnitude = wide ^ sign;
+    let segment = 23 - (magnitude | 0x100).leading_zeros();
+    let code = (segment << 4) + (magnitude >> (segment + 4)).cast_unsigned();
+    (code as u8 | !sign as u8 & 0x80) ^ 0x55
 }
 
+/// The bias of mu-law, 33 in 14 bits, in 16 bits.
+const MULAW_BIAS: i16 = 33 << 2;
 /// Whether the target has vectors of 16-bit integers.
 const VECTORS: bool = cfg!(any(target_feature = "sse2", target_feature = "neon"));
 

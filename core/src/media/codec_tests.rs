@@ -102,11 +102,9 @@ fn every_code_decodes_as_the_tables_say() {
 
 #[test]
 fn both_ways_to_find_a_segment_agree() {
-    for magnitude in 33 << 2..=i16::MAX {
-        assert_eq!(mulaw_by_minimum(magnitude), mulaw_by_zeros(magnitude), "{magnitude}");
-    }
-    for magnitude in 0..=0x7ff {
-        assert_eq!(alaw_by_minimum(magnitude), alaw_by_zeros(magnitude), "{magnitude}");
+    for sample in i16::MIN..=i16::MAX {
+        assert_eq!(mulaw_by_minimum(sample), mulaw_by_zeros(sample), "{sample}");
+        assert_eq!(alaw_by_minimum(sample), alaw_by_zeros(sample), "{sample}");
     }
 }
 

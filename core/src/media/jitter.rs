@@ -327,9 +327,16 @@ fn write(ring_codec: Codec, target: &mut [u8], codec: Codec, bytes: &[u8]) {
             *place = *byte;
         }
     } else {
-        for (place, byte) in target.iter_mut().zip(bytes) {
-            *place = ring_codec.encode_sample(codec.decode_sample(*byte));
-        }
+        transcode(ring_codec, target, codec, bytes);
+    }
+}
+
+/// Kept apart, because it is rare and would stand in flash once for each place that writes.
+#[cold]
+#[inline(never)]
+fn transcode(ring_codec: Codec, target: &mut [u8], codec: Codec, bytes: &[u8]) {
+    for (place, byte) in target.iter_mut().zip(bytes) {
+        *place = ring_codec.encode_sample(codec.decode_sample(*byte));
     }
 }
 
