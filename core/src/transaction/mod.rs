@@ -162,3 +162,6 @@ impl Alarms {
         self.resend_at.is_some_and(|at| at <= now)
     }
 }
+
+#[cfg(test)]
+mod tests;
