@@ -68,14 +68,18 @@ step_features() { # every combination of every package's features is free of war
   cargo test --quiet --locked -p sansip --no-default-features
 }
 
-step_msrv() { # the stated rust-version builds the workspace
-  local version
-  version=$(awk -F'"' '/^rust-version = /{print $2; exit}' Cargo.toml)
-  if ! rustup run "$version" rustc -V 2>/dev/null; then
-    timeout 120 rustup toolchain install "$version" --profile minimal >/dev/null 2>&1 ||
-      skip_toolchain "Rust $version is not installed and cannot be fetched"
-  fi
-  rustup run "$version" cargo check --locked --workspace --all-features --target-dir "$(target_dir)/msrv"
+step_msrv() { # each package builds with the rust-version that it states
+  local stated version packages
+  stated=$(tests/ci/rust-versions.sh --no-deps)
+  for version in $(awk '{print $3}' <<<"$stated" | sort -u); do
+    if ! rustup run "$version" rustc -V 2>/dev/null; then
+      timeout 120 rustup toolchain install "$version" --profile minimal >/dev/null 2>&1 ||
+        skip_toolchain "Rust $version is not installed and cannot be fetched"
+    fi
+    packages=$(awk -v version="$version" '$3 == version {print "-p", $1}' <<<"$stated")
+    # shellcheck disable=SC2086 # one word an option
+    rustup run "$version" cargo check --locked --all-features $packages --target-dir "$(target_dir)/msrv"
+  done
 }
 
 step_interop() { # real peers: Asterisk, SIPp, baresip
