@@ -2,7 +2,8 @@
 
 use crate::random::Purpose as Draw;
 use crate::sip::{Contact, HeaderName, Message, Method, StartLine, Uri, Writer};
-use crate::table::Id;
+use crate::table::{Id, Table};
+use crate::text::Texts;
 use crate::time::{Duration, Instant};
 use crate::transaction::Event as Happening;
 
@@ -414,6 +415,18 @@ impl Endpoint<'_> {
         });
         let first = || self.accounts.iter().map(|(id, _)| id).next();
         matching.or_else(|| if self.config.catch_all { first() } else { None })
+    }
+}
+
+/// The custom headers of an account, packed, where there is one.
+pub(super) fn headers_of<'x>(
+    accounts: &Table<'_, AccountSlot>,
+    texts: &'x Texts<'_>,
+    account: Option<Id>,
+) -> &'x [u8] {
+    match account.and_then(|id| Some((id, accounts.get(id)?))) {
+        Some((id, slot)) => slot.text.get(texts.block(id.index), field::HEADERS),
+        None => &[],
     }
 }
 

@@ -135,7 +135,8 @@ impl Default for Account<'_> {
 /// `CSeq`, `Route`, `Content-Length` and the like belong to the endpoint and are refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CustomHeader<'c> {
-    /// Only on this method; `None` on every request.
+    /// Only on this method; `None` on every request. A CANCEL, the ACK of a failure and what ends a
+    /// surplus fork outlive the call: they have those of the account.
     pub method: Option<&'c str>,
     /// Name of the header, a token.
     pub name: &'c str,

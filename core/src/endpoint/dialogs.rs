@@ -76,7 +76,7 @@ impl Endpoint<'_> {
 
     /// A dialog for another fork of an outgoing call, where a slot is spare beyond the one that
     /// each further call needs; so many forks cannot shut out calls.
-    pub(super) fn fork_dialog(&mut self, call: Id, remote_tag: &[u8]) -> Option<Id> {
+    pub(super) fn fork_dialog(&mut self, call: Id, invite: Id, remote_tag: &[u8]) -> Option<Id> {
         if self.dialogs.free() <= self.calls.free() {
             return None;
         }
@@ -88,12 +88,22 @@ impl Endpoint<'_> {
         let id = self.dialogs.insert(fork)?;
         self.dialog_text.copy_block(chosen.index, id.index);
         self.dialogs.update(chosen, |slot| slot.next = Some(id));
-        for (which, text) in
-            [(field::REMOTE_TAG, remote_tag), (field::TARGET, b""), (field::ROUTES, b"")]
-        {
+        for (which, text) in [(field::REMOTE_TAG, remote_tag), (field::ROUTES, b"")] {
             self.set_dialog_field(id, which, text).ok()?;
         }
+        self.target_of_invite(id, invite).ok()?;
         Some(id)
+    }
+
+    /// The target of a fork is whom we called, until a Contact says otherwise.
+    pub(super) fn target_of_invite(&mut self, dialog: Id, invite: Id) -> Result<(), Error> {
+        let slot = self.transactions.get(invite).ok_or(Error::Gone)?;
+        let buffer = slot.message.as_ref().ok_or(Error::State)?;
+        let message = Message::parse(self.buffers.get(buffer)).map_err(|_| Error::State)?;
+        let target = message.uri().unwrap_or(b"");
+        let block = self.dialog_text.block_mut(dialog.index);
+        let set = self.dialogs.update(dialog, |slot| slot.text.set(block, field::TARGET, target));
+        set.ok_or(Error::Gone)?.map_err(|_| Error::TooLong)
     }
 
     /// Make `dialog` the only one of its call.

@@ -5,14 +5,17 @@
 
 mod accounts;
 mod action;
+mod answering;
 mod auth;
 mod calls;
+mod changes;
 mod command;
 mod compose;
 mod config;
 mod custom;
 mod dialogs;
 mod event;
+mod forks;
 mod incoming;
 mod inside;
 mod poll;

@@ -10,7 +10,9 @@ use crate::sip::{Message, Method, Uri, Writer};
 use crate::table::Id;
 use crate::time::Instant;
 
+use super::accounts::headers_of;
 use super::compose;
+use super::custom;
 use super::dialogs::transport_of;
 use super::resolve::Asker;
 use super::slots::{
@@ -124,13 +126,15 @@ impl Endpoint<'_> {
 
     /// CANCEL is made from its INVITE at each send.
     fn write_cancel(&mut self, id: Id) -> Option<usize> {
-        let buffer = self.transactions.get(id)?.message.as_ref()?;
-        let invite = Message::parse(self.buffers.get(buffer)).ok()?;
+        let slot = self.transactions.get(id)?;
+        let headers = headers_of(&self.accounts, &self.account_text, slot.account);
+        let invite = Message::parse(self.buffers.get(slot.message.as_ref()?)).ok()?;
         if invite.method() != Some(Method::Invite) {
             return None;
         }
         let mut writer = Writer::new(&mut self.scratch);
         compose::write_like_invite(&mut writer, &invite, Method::Cancel, None);
+        custom::write(&mut writer, &[headers], Method::Cancel);
         writer.finish().ok()
     }
 

@@ -1,23 +1,19 @@
 //! Responses to requests of ours.
 
 use crate::call::State;
-use crate::limits::FORKS_ACKED_MAX;
-use crate::path::Path;
 use crate::random::Purpose as Draw;
-use crate::sdp::{self, Direction, Origin};
-use crate::sip::{
-    ContentType, Head, HeaderName, Message, Method, NameAddr, Uri, WriteError, Writer,
-};
+use crate::sdp::{self, Origin};
+use crate::sip::{ContentType, Head, HeaderName, Message, Method, WriteError, Writer};
 use crate::table::Id;
-use crate::time::{Duration, Instant};
+use crate::time::Instant;
 use crate::transaction::Event as Happening;
 
+use super::accounts::headers_of;
 use super::calls::SDP;
-use super::compose::{self, Branch};
-use super::dialogs::{address_of, contact_uri};
+use super::compose;
+use super::custom;
 use super::receive::Received;
-use super::slots::{Cancel, Change, Machine, News, Purpose, TransactionSlot, dialog_text as field};
-use super::transactions::Need;
+use super::slots::{Cancel, Machine, News, Purpose, dialog_text as field};
 use super::{Endpoint, Error, Reason, Stage};
 
 impl Endpoint<'_> {
@@ -96,27 +92,36 @@ impl Endpoint<'_> {
             return;
         }
         self.keep_inbox(received.message.bytes());
-        if let Some(tag) = received.head.to_tag {
-            self.early_dialog(call, tag, received);
+        // a 100 makes no dialog, whatever tag it has (RFC 3261 s12.1)
+        if let Some(tag) = received.head.to_tag.filter(|_| status > 100) {
+            let dialog = self.early_dialog(call, id, tag, received);
             let body = received.message.body();
             if !body.is_empty() && is_sdp(&received.message) {
-                self.early_media(call, id, body);
+                self.early_media(call, dialog, id, body);
             }
         }
         self.calls.update(call, |slot| slot.status = status);
         self.tell_call(call, News::PROGRESS);
     }
 
-    fn early_dialog(&mut self, call: Id, tag: &[u8], received: &Received<'_>) {
+    /// The dialog of the fork that this provisional response is from, if there is room for one.
+    fn early_dialog(
+        &mut self,
+        call: Id,
+        invite: Id,
+        tag: &[u8],
+        received: &Received<'_>,
+    ) -> Option<Id> {
         let known = self.dialog_for_tag(call, tag);
-        let Some(dialog) = known.or_else(|| self.fork_dialog(call, tag)) else { return };
+        let dialog = known.or_else(|| self.fork_dialog(call, invite, tag))?;
         // a text that is too long shows again at the 2xx, and ends the call there
         let _ = self.learn_from_response(dialog, received.path, &received.message, &received.head);
+        Some(dialog)
     }
 
-    /// An answer in a provisional response: its media may come now, and a 200 without SDP later
-    /// means that it holds.
-    fn early_media(&mut self, call: Id, invite: Id, body: &[u8]) {
+    /// An answer in a provisional response: its media may come now, and a 200 without SDP from the
+    /// same fork later means that it holds.
+    fn early_media(&mut self, call: Id, dialog: Option<Id>, invite: Id, body: &[u8]) {
         let Some(slot) = self.calls.get(call) else { return };
         if slot.late_offer {
             return; // an offer in an unreliable response is not to be answered (RFC 3261 s13.2.1)
@@ -126,7 +131,13 @@ impl Endpoint<'_> {
         let plan = self
             .kept_message(invite)
             .and_then(|ours| sdp::accept_answer(ours.body(), body, &local).ok());
-        if plan.is_some() && plan != old {
+        if plan.is_none() {
+            return;
+        }
+        if let Some(dialog) = dialog {
+            self.dialogs.update(dialog, |slot| slot.early = plan);
+        }
+        if plan != old {
             self.calls.update(call, |slot| slot.plan = plan);
             self.tell_media(call, Stage::Agreed);
         }
@@ -157,7 +168,7 @@ impl Endpoint<'_> {
                 }
             }
             Some(call) if purpose == Purpose::Invite => self.call_answered(now, id, call, received),
-            Some(call) => self.change_accepted(now, id, call, received),
+            Some(call) => self.change_accepted(id, call, received),
         }
     }
 
@@ -181,16 +192,23 @@ impl Endpoint<'_> {
     fn call_answered(&mut self, now: Instant, id: Id, call: Id, received: &Received<'_>) {
         self.keep_inbox(received.message.bytes());
         let tag = received.head.to_tag.unwrap_or(b"");
-        let chosen = self.dialog_for_tag(call, tag);
-        let chosen = chosen.or_else(|| self.calls.get(call).map(|slot| slot.dialog));
-        let Some(dialog) = chosen else { return };
+        let Some(first) = self.calls.get(call).map(|slot| slot.dialog) else { return };
+        let known = self.dialog_for_tag(call, tag);
+        let dialog = known.unwrap_or(first);
         self.choose_dialog(call, dialog);
+        if known.is_none() {
+            // a fork that was not heard of before takes the place of one that was
+            self.dialogs.update(dialog, |slot| slot.early = None);
+            let _ = self.target_of_invite(dialog, id);
+        }
         let cseq = self.transactions.get(id).map_or(0, |slot| slot.cseq);
         self.dialogs.update(dialog, |slot| slot.local_cseq = slot.local_cseq.max(cseq));
         let learnt =
             self.learn_from_response(dialog, received.path, &received.message, &received.head);
         if learnt.is_err() {
-            self.end_fork(now, id, received);
+            if self.end_fork(now, id, received) {
+                self.mark_acked(id, received);
+            }
             self.call_over(now, call, Reason::TooLong);
             return;
         }
@@ -221,7 +239,7 @@ impl Endpoint<'_> {
     /// Turn the INVITE's buffer into the ACK for its 2xx (RFC 3261 s13.2.2.4), with the INVITE's
     /// credentials, and with our answer where the peer offered. Answers whether it could be
     /// written, and what was agreed.
-    fn acknowledge_2xx(
+    pub(super) fn acknowledge_2xx(
         &mut self,
         id: Id,
         call: Id,
@@ -231,7 +249,10 @@ impl Endpoint<'_> {
         let Some(slot) = self.calls.get(call) else { return (false, None) };
         let Some(local) = slot.local.clone() else { return (false, None) };
         let origin = Origin { session_id: slot.session_id, version: slot.session_version };
-        let early = slot.plan.filter(|_| body.is_empty());
+        // only a first INVITE may have been answered before its 2xx
+        let is_first = self.transactions.get(id).map(|slot| slot.purpose) == Some(Purpose::Invite);
+        let early = self.dialogs.get(slot.dialog).and_then(|slot| slot.early);
+        let early = early.filter(|_| is_first && body.is_empty());
         let ours = self.kept_message(id);
         let we_offered = ours.is_some_and(|ours| !ours.body().is_empty());
         let mut plan = match ours {
@@ -308,7 +329,7 @@ impl Endpoint<'_> {
     }
 
     /// The scratch buffer holds the ACK: keep it in the INVITE's place, and send it.
-    fn keep_ack(&mut self, id: Id, len: usize) -> bool {
+    pub(super) fn keep_ack(&mut self, id: Id, len: usize) -> bool {
         let ack = self.scratch.get(..len).unwrap_or(&[]);
         let Some(buffer) = self.transactions.get(id).and_then(|slot| slot.message.as_ref()) else {
             return false;
@@ -316,79 +337,6 @@ impl Endpoint<'_> {
         let kept = self.buffers.set(buffer, ack);
         self.transactions.update(id, |slot| slot.send_message = kept);
         kept
-    }
-
-    /// The answer to our re-INVITE.
-    fn change_accepted(&mut self, now: Instant, id: Id, call: Id, received: &Received<'_>) {
-        self.keep_inbox(received.message.bytes());
-        if let Some(dialog) = self.calls.get(call).map(|slot| slot.dialog) {
-            let _ = self.refresh_target(dialog, received.path, &received.message);
-        }
-        let (acked, plan) = self.acknowledge_2xx(id, call, received);
-        self.calls.update(call, |slot| {
-            slot.change = Change::None;
-            slot.invite = None;
-        });
-        match plan {
-            Some(plan) if acked => {
-                self.calls.update(call, |slot| slot.plan = Some(plan));
-                self.tell_media(call, Stage::Agreed);
-            }
-            _ => self.change_refused(call, Reason::NotAcceptable),
-        }
-        let _ = now;
-    }
-
-    /// A 2xx of a fork that nobody wants (RFC 3261 s13.2.2.4): its ACK and its BYE are written from
-    /// the response itself. Answers whether the ACK is on its way.
-    fn end_fork(&mut self, now: Instant, id: Id, received: &Received<'_>) -> bool {
-        let Some(slot) = self.transactions.get(id) else { return false };
-        let (account, cseq, forks) = (slot.account, slot.cseq, slot.forks);
-        let message = &received.message;
-        let way = way_from(message, received.path);
-        let branch = Branch { slot: id.index ^ self.mask, random: self.random.u64(Draw::Branch) };
-        let ack = Fork { received, method: Method::Ack, cseq, path: &way, branch };
-        let Ok(len) = ack.write(&mut self.scratch) else { return false };
-        self.reply_from_scratch(way, len);
-        if forks >= FORKS_ACKED_MAX {
-            return true; // each of thousands of forks would cost a BYE: those time out by themselves
-        }
-        self.transactions.update(id, |slot| slot.forks += 1);
-        let random = self.random.u64(Draw::Branch);
-        let bye = TransactionSlot {
-            account,
-            path: Some(way),
-            random,
-            cseq: cseq + 1,
-            since: now,
-            ..TransactionSlot::IDLE
-        };
-        let Ok(bye_id) = self.open_transaction(bye, Need::Reserved) else { return true };
-        let branch = self.branch(bye_id);
-        let bye = Fork { received, method: Method::Bye, cseq: cseq + 1, path: &way, branch };
-        let sent = bye
-            .write(&mut self.scratch)
-            .map_err(|_| Error::TooLong)
-            .and_then(|len| self.launch(now, bye_id, len));
-        if sent.is_err() {
-            self.close_transaction(bye_id);
-        }
-        true
-    }
-
-    /// Remember the ACK of a fork in the INVITE's place, for repetitions of its 2xx.
-    fn mark_acked(&mut self, id: Id, received: &Received<'_>) {
-        let Some(slot) = self.transactions.get(id) else { return };
-        let way = way_from(&received.message, received.path);
-        let branch = Branch { slot: id.index ^ self.mask, random: self.random.u64(Draw::Branch) };
-        let ack = Fork { received, method: Method::Ack, cseq: slot.cseq, path: &way, branch };
-        if let Ok(len) = ack.write(&mut self.scratch) {
-            self.keep_ack(id, len);
-            self.transactions.update(id, |slot| {
-                slot.path = Some(way);
-                slot.send_message = false; // it went out with the BYE just now
-            });
-        }
     }
 
     fn invite_failed(&mut self, now: Instant, id: Id, received: &Received<'_>, status: u16) {
@@ -443,42 +391,14 @@ impl Endpoint<'_> {
         let Some(slot) = self.transactions.get(id) else { return };
         let Some(buffer) = &slot.message else { return };
         let Ok(invite) = Message::parse(self.buffers.get(buffer)) else { return };
+        let headers = headers_of(&self.accounts, &self.account_text, slot.account);
         let to = received.message.header(HeaderName::To);
         let mut writer = Writer::new(&mut self.scratch);
         compose::write_like_invite(&mut writer, &invite, Method::Ack, to);
+        custom::write(&mut writer, &[headers], Method::Ack);
         if let Ok(len) = writer.finish() {
             self.keep_ack(id, len);
         }
-    }
-
-    /// Both sides changed the call at once: wait and repeat (RFC 3261 s14.1).
-    fn glare(&mut self, now: Instant, call: Id) {
-        let random = u64::from(self.random.u32(Draw::Jitter));
-        let Some(slot) = self.calls.get(call) else { return };
-        // the owner of the Call-ID waits 2.1 to 4 s, the other 0 to 2 s, in steps of 10 ms
-        let wait_ms = if slot.outgoing { 2100 + random % 191 * 10 } else { random % 201 * 10 };
-        self.calls.update(call, |slot| {
-            slot.change = Change::Waiting;
-            slot.deadline = Some(now + Duration::from_millis(wait_ms));
-        });
-    }
-
-    /// The peer does not want our hold or resume: what was agreed before holds on.
-    pub(super) fn change_refused(&mut self, call: Id, reason: Reason) {
-        let Some(slot) = self.calls.get(call) else { return };
-        let before = slot.plan.map_or(Direction::SendRecv, |plan| plan.direction);
-        let wanted = if before.sends() && !before.receives() {
-            Direction::SendOnly
-        } else {
-            Direction::SendRecv
-        };
-        self.set_direction(call, wanted);
-        self.calls.update(call, |slot| {
-            slot.change = Change::None;
-            slot.change_failure = Some(reason);
-        });
-        self.tell_media(call, Stage::RolledBack);
-        self.tell_call(call, News::HOLD_FAILED);
     }
 
     fn bye_answered(&mut self, now: Instant, id: Id, received: &Received<'_>, status: u16) {
@@ -503,53 +423,6 @@ impl Endpoint<'_> {
         } else {
             self.calls.update(call, |slot| slot.state = State::Over);
         }
-    }
-}
-
-/// A request about the call that a 2xx made, written from that response alone.
-struct Fork<'x, 'm> {
-    received: &'x Received<'m>,
-    method: Method<'x>,
-    cseq: u32,
-    path: &'x Path,
-    branch: Branch,
-}
-
-impl Fork<'_, '_> {
-    fn write(&self, room: &mut [u8]) -> Result<usize, WriteError> {
-        let message = &self.received.message;
-        let mut writer = Writer::new(room);
-        let target = contact_uri(message).unwrap_or(self.received.head.to.uri().as_bytes());
-        writer.request(self.method, target);
-        compose::write_via(&mut writer, self.path, self.branch);
-        writer.header_number(HeaderName::MaxForwards, 70);
-        let routes = message.values(HeaderName::RecordRoute).count();
-        for place in (0..routes.min(crate::limits::ROUTES_MAX)).rev() {
-            if let Some(route) = message.values(HeaderName::RecordRoute).nth(place) {
-                writer.open(HeaderName::Route).unfolded(route).close();
-            }
-        }
-        for (name, value) in [
-            (HeaderName::From, message.header(HeaderName::From)),
-            (HeaderName::To, message.header(HeaderName::To)),
-            (HeaderName::CallId, message.header(HeaderName::CallId)),
-        ] {
-            writer.open(name).unfolded(value.unwrap_or(b"")).close();
-        }
-        writer.open(HeaderName::CSeq).number(self.cseq.into()).text(b" ");
-        writer.text(self.method.as_bytes()).close();
-        writer.finish()
-    }
-}
-
-/// Where a request about the call that a 2xx made goes first.
-fn way_from(message: &Message<'_>, came: Path) -> Path {
-    let routes = message.values(HeaderName::RecordRoute).last();
-    let first = routes.and_then(|value| NameAddr::parse(value).ok()).map(|route| route.uri());
-    let target = contact_uri(message).and_then(|uri| Uri::parse(uri).ok());
-    match first.or(target).and_then(|uri| address_of(&uri, came.transport)) {
-        Some(remote) if !came.transport.is_reliable() => Path { remote, ..came },
-        _ => came,
     }
 }
 

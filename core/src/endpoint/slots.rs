@@ -5,7 +5,7 @@ use crate::call::State;
 use crate::index::KEYS;
 use crate::path::Path;
 use crate::registration::Registration;
-use crate::sdp::{LocalMedia, MediaPlan, Shape};
+use crate::sdp::{Direction, LocalMedia, MediaPlan, Shape};
 use crate::table::{Id, Slot};
 use crate::text::Packed;
 use crate::time::{Duration, Instant};
@@ -146,6 +146,8 @@ pub(crate) struct CallSlot {
     /// The INVITE transaction that is open or awaits its ACK, also of a re-INVITE.
     pub(crate) invite: Option<Id>,
     pub(crate) change: Change,
+    /// The direction to return to where the change is refused.
+    pub(crate) direction_before: Direction,
     pub(crate) local: Option<LocalMedia>,
     pub(crate) session_id: u64,
     pub(crate) session_version: u64,
@@ -218,6 +220,7 @@ impl CallSlot {
         dialog: Id { index: 0, generation: 0 },
         invite: None,
         change: Change::None,
+        direction_before: Direction::SendRecv,
         local: None,
         session_id: 0,
         session_version: 0,
@@ -253,11 +256,19 @@ pub(crate) struct DialogSlot {
     pub(crate) path: Option<Path>,
     pub(crate) local_cseq: u32,
     pub(crate) remote_cseq: u32,
+    /// What this fork answered before its 2xx.
+    pub(crate) early: Option<MediaPlan>,
 }
 
 impl DialogSlot {
-    pub(crate) const IDLE: Self =
-        Self { text: Packed::EMPTY, next: None, path: None, local_cseq: 0, remote_cseq: 0 };
+    pub(crate) const IDLE: Self = Self {
+        text: Packed::EMPTY,
+        next: None,
+        path: None,
+        local_cseq: 0,
+        remote_cseq: 0,
+        early: None,
+    };
 }
 
 impl Slot for DialogSlot {

@@ -134,11 +134,16 @@ impl Endpoint<'_> {
 
     fn tick_call(&mut self, now: Instant, id: Id) {
         let Some(slot) = self.calls.get(id) else { return };
-        let (state, change) = (slot.state, slot.change);
+        let (state, change, invite) = (slot.state, slot.change, slot.invite);
         self.calls.update(id, |slot| slot.deadline = None);
         match state {
             State::Resolving | State::Calling | State::Ringing => {
                 let _ = self.end_call(now, CallId(id), Reason::NoAnswer);
+            }
+            State::Established if change == Change::Waiting && invite.is_some() => {
+                // the peer's own change is not acknowledged yet (RFC 3261 s14.1)
+                let later = now + self.config.t1;
+                self.calls.update(id, |slot| slot.deadline = Some(later));
             }
             State::Established if change == Change::Waiting => {
                 self.calls.update(id, |slot| slot.session_version += 1);

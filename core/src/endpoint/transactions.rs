@@ -261,7 +261,7 @@ impl Endpoint<'_> {
         call.is_none_or(|call| self.calls.get(call).is_none()).then_some(id)
     }
 
-    fn find_key(&self, key: u64, which: usize) -> Option<Id> {
+    pub(super) fn find_key(&self, key: u64, which: usize) -> Option<Id> {
         let slot = |index| self.transactions.at(index).and_then(|id| self.transactions.get(id));
         let hit = |index| {
             slot(index).is_some_and(|slot: &TransactionSlot| slot.keys.get(which) == Some(&key))
@@ -325,6 +325,15 @@ impl Endpoint<'_> {
         feed(&mut hash, head.from_tag.unwrap_or(b""));
         hash.write_u32(head.cseq.number);
         feed(&mut hash, method.as_bytes());
+        hash.finish().max(1)
+    }
+
+    /// What tells the BYE for a surplus fork by its 2xx.
+    pub(super) fn fork_key(&self, head: &Head<'_>) -> u64 {
+        let mut hash = self.hasher(b'f');
+        feed(&mut hash, head.call_id);
+        feed(&mut hash, head.to_tag.unwrap_or(b""));
+        hash.write_u32(head.cseq.number);
         hash.finish().max(1)
     }
 

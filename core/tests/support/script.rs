@@ -331,10 +331,10 @@ impl Scene {
         self.call_to("sip:bob@192.0.2.20", |_| {})
     }
 
-    pub fn call_to(
+    pub fn call_to<'c>(
         &mut self,
-        target: &str,
-        change: impl FnOnce(&mut OutgoingCall<'_>),
+        target: &'c str,
+        change: impl FnOnce(&mut OutgoingCall<'c>),
     ) -> (CallId, Sent) {
         let mut call = OutgoingCall {
             account: self.account,

@@ -1,0 +1,155 @@
+//! How the application answers the INVITE of an incoming call.
+
+use crate::call::State;
+use crate::sdp::{self, LocalMedia, Origin};
+use crate::sip::Message;
+use crate::table::Id;
+use crate::time::Instant;
+
+use super::calls::SDP;
+use super::incoming::Source;
+use super::{CallId, CustomHeader, Endpoint, Error, Reason, Reply, Stage, custom};
+
+impl Endpoint<'_> {
+    pub(super) fn ring(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        status: u16,
+        media: Option<LocalMedia>,
+        headers: &[CustomHeader<'_>],
+    ) -> Result<Reply, Error> {
+        let CallId(id) = call;
+        if !(101..=199).contains(&status) || headers.iter().any(|h| custom::check(h).is_err()) {
+            return Err(Error::Invalid);
+        }
+        self.incoming_transaction(id)?;
+        self.respond_invite(now, id, status, media, headers)?;
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn accept(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        media: LocalMedia,
+        headers: &[CustomHeader<'_>],
+    ) -> Result<Reply, Error> {
+        let CallId(id) = call;
+        if headers.iter().any(|header| custom::check(header).is_err()) {
+            return Err(Error::Invalid);
+        }
+        self.incoming_transaction(id)?;
+        self.respond_invite(now, id, 200, Some(media), headers)?;
+        self.calls.update(id, |slot| {
+            slot.state = State::Answered;
+            slot.deadline = None;
+        });
+        Ok(Reply::Done)
+    }
+
+    pub(super) fn decline(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        status: u16,
+        headers: &[CustomHeader<'_>],
+    ) -> Result<Reply, Error> {
+        let CallId(id) = call;
+        let bad_header = headers.iter().any(|header| {
+            // the Contacts of a redirection are the application's
+            custom::check(header).is_err()
+        });
+        if !(300..=699).contains(&status) || bad_header {
+            return Err(Error::Invalid);
+        }
+        self.incoming_transaction(id)?;
+        self.refuse_call(now, id, status, headers);
+        self.call_over(now, id, Reason::Declined(status));
+        Ok(Reply::Done)
+    }
+
+    fn incoming_transaction(&self, call: Id) -> Result<Id, Error> {
+        let slot = self.live_call(call)?;
+        if slot.state != State::Ringing {
+            return Err(Error::State);
+        }
+        slot.invite.ok_or(Error::State)
+    }
+
+    /// Answer the INVITE of an incoming call with a final failure.
+    pub(super) fn refuse_call(
+        &mut self,
+        now: Instant,
+        call: Id,
+        status: u16,
+        headers: &[CustomHeader<'_>],
+    ) {
+        let Some(invite) = self.calls.get(call).and_then(|slot| slot.invite) else { return };
+        let tag = self.calls.get(call).map(|slot| slot.dialog);
+        let Some(dialog) = tag else { return };
+        let source = Source::Kept(invite);
+        let written =
+            self.write_response(source, Some(dialog), status, headers, |writer, _| writer.finish());
+        match written {
+            Ok(len) => self.send_response(now, invite, status, len),
+            Err(_) => self.close_transaction(invite),
+        }
+        self.transactions.update(invite, |slot| slot.call = None);
+    }
+
+    /// Answer the INVITE of an incoming call with 1xx or 200, with SDP where media is given.
+    fn respond_invite(
+        &mut self,
+        now: Instant,
+        call: Id,
+        status: u16,
+        media: Option<LocalMedia>,
+        headers: &[CustomHeader<'_>],
+    ) -> Result<(), Error> {
+        let slot = self.calls.get(call).ok_or(Error::Gone)?;
+        let (invite, dialog) = (slot.invite.ok_or(Error::State)?, slot.dialog);
+        let origin = Origin { session_id: slot.session_id, version: slot.session_version };
+        let early = slot.plan.is_some();
+        // what was answered early holds (RFC 3261 s13.3.1.4): the 200 repeats it
+        let media = if early { slot.local.clone() } else { media };
+        let late = slot.late_offer;
+        let media = media.filter(|_| !(late && status < 200)); // no offer in an unreliable 1xx
+        let source = Source::Kept(invite);
+        let Some(media) = media else {
+            let len = self.write_response(source, Some(dialog), status, headers, |writer, _| {
+                writer.finish()
+            })?;
+            self.send_response(now, invite, status, len);
+            return Ok(());
+        };
+        let mut plan = None;
+        let mut refused = false;
+        let written =
+            self.write_response(source, Some(dialog), status, headers, |writer, request| {
+                writer.finish_with(SDP, |room| {
+                    if late {
+                        return sdp::write_offer(room, &media, origin).map_err(|_| ());
+                    }
+                    let (len, agreed) = sdp::answer(request.body(), &media, origin, room)
+                        .map_err(|_| refused = true)?;
+                    plan = Some(agreed);
+                    Ok(len)
+                })
+            });
+        let len = if refused { Err(Error::NotAcceptable) } else { written }?;
+        let body = self.scratch.get(..len).and_then(|bytes| Message::parse(bytes).ok());
+        let shape = body.and_then(|message| sdp::Shape::of(message.body()));
+        self.calls.update(call, |slot| {
+            slot.local = Some(media);
+            slot.shape = shape;
+            slot.plan = plan.or(slot.plan);
+            slot.awaits_answer = late;
+        });
+        self.send_response(now, invite, status, len);
+        if plan.is_some() && !early {
+            self.tell_media(call, Stage::Agreed);
+        }
+        Ok(())
+    }
+}
