@@ -1,7 +1,7 @@
 //! The media path: G.711, RTP packets, the jitter buffer through a session, one stream a tick.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::hint::black_box;
+use core::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use sansip::media::{Session, Source, Tone};
