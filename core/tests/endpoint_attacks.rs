@@ -13,12 +13,8 @@ mod support;
 use std::net::SocketAddr;
 
 use sansip::call::State;
-use sansip::endpoint::{
-    Account, CallId, Config, Error, Input, Methods, OutgoingCall, Reason, Usage,
-};
+use sansip::endpoint::{CallId, Config, Input, Methods, OutgoingCall, Reason, Usage};
 use sansip::path::Path;
-use sansip::sdp::LocalMedia;
-use sansip::storage::Memory;
 use sansip::time::{Duration, Instant};
 use support::{A, B, Datagram, Heard, Node, Pair};
 

@@ -33,6 +33,10 @@ pub enum Command<'c> {
         headers: &'c [CustomHeader<'c>],
     },
     /// Accept an incoming call with 200.
+    ///
+    /// Until its ACK the 200 is repeated for 32 s, and then a BYE is (RFC 3261 s13.3.1.4): about
+    /// 23 bytes for each byte of an INVITE whose source was forged. An application that answers
+    /// without a person should know its callers, or challenge them with `Reject` first.
     Answer {
         /// The incoming call.
         call: CallId,
