@@ -19,6 +19,14 @@ impl<'a> NameAddr<'a> {
     /// Without angle brackets the parameters belong to the header, and the URI may have neither
     /// comma nor question mark (RFC 3261 s20).
     pub fn parse(raw: &'a [u8]) -> Result<Self, ValueError> {
+        Self::parse_each(raw, |_, _| Ok(()))
+    }
+
+    /// The same, with a further condition on each parameter of the header.
+    fn parse_each(
+        raw: &'a [u8],
+        check: impl FnMut(&'a [u8], Option<&'a [u8]>) -> Result<(), ValueError>,
+    ) -> Result<Self, ValueError> {
         let value = trim(raw);
         let (display, after) = match value {
             [b'"', ..] => {
@@ -30,7 +38,7 @@ impl<'a> NameAddr<'a> {
                     let (display, rest) = value.split_at_checked(at).ok_or(ValueError::Syntax)?;
                     (trim(display), rest)
                 }
-                _ => return Self::addr_spec(value),
+                _ => return Self::addr_spec(value, check),
             },
         };
         if !matches!(display, [b'"', ..]) && !display.iter().all(|byte| is_display(*byte)) {
@@ -39,7 +47,7 @@ impl<'a> NameAddr<'a> {
         let inside = after.strip_prefix(b"<").ok_or(ValueError::Syntax)?;
         let close = memchr::memchr(b'>', inside).ok_or(ValueError::Syntax)?;
         let (uri, rest) = inside.split_at_checked(close).ok_or(ValueError::Syntax)?;
-        let params = Params::validated(rest.get(1..).unwrap_or_default())?;
+        let params = Params::validated_each(rest.get(1..).unwrap_or_default(), check)?;
         Ok(Self { raw: value, display, uri: Uri::parse(uri)?, params })
     }
 
@@ -80,14 +88,17 @@ impl<'a> NameAddr<'a> {
         trim(before(self.raw, self.params))
     }
 
-    fn addr_spec(value: &'a [u8]) -> Result<Self, ValueError> {
+    fn addr_spec(
+        value: &'a [u8],
+        check: impl FnMut(&'a [u8], Option<&'a [u8]>) -> Result<(), ValueError>,
+    ) -> Result<Self, ValueError> {
         let end = value.iter().position(|byte| matches!(byte, b';' | b' ' | b'\t' | b'\r' | b'\n'));
         let end = end.unwrap_or(value.len());
         let (uri, params) = value.split_at_checked(end).ok_or(ValueError::Syntax)?;
         if uri.iter().any(|byte| matches!(byte, b',' | b'?')) {
             return Err(ValueError::Syntax);
         }
-        let params = Params::validated(params)?;
+        let params = Params::validated_each(params, check)?;
         Ok(Self { raw: value, display: &[], uri: Uri::parse(uri)?, params })
     }
 }
@@ -107,11 +118,12 @@ impl<'a> Contact<'a> {
         if trim(value) == b"*" {
             return Ok(Self::Star);
         }
-        let contact = Self::Address(NameAddr::parse(value)?);
-        if contact.param(b"q").is_some_and(|q| thousandths(q).is_none()) {
-            return Err(ValueError::Syntax);
-        }
-        Ok(contact)
+        let address = NameAddr::parse_each(value, |name, value| match value {
+            _ if !name.eq_ignore_ascii_case(b"q") => Ok(()),
+            Some(q) if thousandths(q).is_some() => Ok(()),
+            _ => Err(ValueError::Syntax),
+        });
+        address.map(Self::Address)
     }
 
     /// The address, unless this is `*`.

@@ -166,7 +166,7 @@ fn content_length(head: &[u8]) -> Result<Option<u64>, FrameError> {
     let mut length = None;
     while let Some(span) = Span::scan(head, at).map_err(malformed)? {
         at = span.end;
-        if span.name(head) == HeaderName::ContentLength {
+        if span.name == HeaderName::ContentLength {
             let value = number(span.value(head), u64::MAX).map_err(|error| match error {
                 ValueError::Range => FrameError::TooLong,
                 ValueError::Syntax => FrameError::ContentLength,

@@ -3,11 +3,8 @@
 use core::fmt;
 
 use nom::Parser;
-use nom::branch::alt;
 use nom::bytes::complete::{take_while, take_while1};
 use nom::character::complete::char;
-use nom::combinator::recognize;
-use nom::multi::fold_many0;
 use nom::sequence::delimited;
 
 /// Why a header value was refused.
@@ -91,25 +88,18 @@ pub(super) fn separator<'a>(separator: char) -> impl Parser<&'a [u8], Output = c
 /// `quoted-string` with its quotes. Raw control bytes are refused, other than tab and fold; a
 /// quoted pair may hold any byte but CR and LF.
 pub(super) fn quoted_string(input: &[u8]) -> Parsed<'_, &[u8]> {
-    let text = |input| take_while1(is_quotable)(input);
-    let pair = recognize((char('\\'), take_pair));
-    let content = fold_many0(alt((text, pair, recognize(fold))), || (), |(), _: &[u8]| ());
-    recognize((char('"'), content, char('"'))).parse(input)
-}
-
-fn take_pair(input: &[u8]) -> Parsed<'_, ()> {
-    match input {
-        [b'\r' | b'\n', ..] | [] => Err(nom::Err::Error(())),
-        [_, rest @ ..] => Ok((rest, ())),
-    }
-}
-
-fn fold(input: &[u8]) -> Parsed<'_, ()> {
-    match input {
-        [b'\r', b'\n', b' ' | b'\t', rest @ ..] | [b'\n', b' ' | b'\t', rest @ ..] => {
-            Ok((rest, ()))
-        }
-        _ => Err(nom::Err::Error(())),
+    let refused = Err(nom::Err::Error(()));
+    let Some(mut rest) = input.strip_prefix(b"\"") else { return refused };
+    loop {
+        rest = match rest {
+            [b'"', rest @ ..] => return Ok((rest, before(input, rest))),
+            [byte, rest @ ..] if is_quotable(*byte) => rest,
+            [b'\\', b'\r' | b'\n', ..] => return refused,
+            [b'\\', _, rest @ ..]
+            | [b'\r', b'\n', b' ' | b'\t', rest @ ..]
+            | [b'\n', b' ' | b'\t', rest @ ..] => rest,
+            _ => return refused,
+        };
     }
 }
 
@@ -181,8 +171,19 @@ pub(super) fn is_user(byte: u8) -> bool {
     class(byte) & USER != 0
 }
 
+/// Bytes of URI parameters that need no escape, delimiters included. More than the grammar has,
+/// but for `@` and `,`, which readers of other URIs take for delimiters.
+pub(super) fn is_uri_param(byte: u8) -> bool {
+    class(byte) & URI_PARAM != 0
+}
+
+/// The same of the headers of a URI.
+pub(super) fn is_uri_header(byte: u8) -> bool {
+    class(byte) & URI_PARAM != 0 && byte != b';'
+}
+
 /// Bytes of a URI that are neither control, space, quote nor angle bracket.
-pub(super) fn is_uri(byte: u8) -> bool {
+pub(super) const fn is_uri(byte: u8) -> bool {
     byte > b' ' && byte != 0x7f && !matches!(byte, b'"' | b'<' | b'>')
 }
 
@@ -196,7 +197,7 @@ fn is_plain(byte: u8) -> bool {
 }
 
 fn is_quotable(byte: u8) -> bool {
-    (byte >= b' ' && !matches!(byte, b'"' | b'\\' | 0x7f)) || byte == b'\t'
+    class(byte) & QUOTABLE != 0
 }
 
 fn class(byte: u8) -> u8 {
@@ -207,6 +208,8 @@ const TOKEN: u8 = 1;
 const USER: u8 = 2;
 const HOST: u8 = 4;
 const PLAIN: u8 = 8;
+const URI_PARAM: u8 = 16;
+const QUOTABLE: u8 = 32;
 
 static CLASSES: [u8; 256] = classes();
 
@@ -234,6 +237,12 @@ const fn classes() -> [u8; 256] {
         }
         if byte > b' ' && byte != 0x7f && !matches!(byte, b';' | b',' | b'"' | b'<' | b'>') {
             table[at] |= PLAIN;
+        }
+        if (byte >= b' ' && !matches!(byte, b'"' | b'\\' | 0x7f)) || byte == b'\t' {
+            table[at] |= QUOTABLE;
+        }
+        if is_uri(byte) && !matches!(byte, b'@' | b',' | b'%') {
+            table[at] |= URI_PARAM;
         }
         at += 1;
     }

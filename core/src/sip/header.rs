@@ -77,22 +77,44 @@ pub struct Values<'a> {
     name: HeaderName<'a>,
     line: Option<&'a [u8]>,
     more: Headers<'a>,
+    /// Whether `more` begins with the line that `line` is from. It is passed over only when a
+    /// second line is wanted, since most callers want the first value alone.
+    at_first: bool,
     /// Lines of this name that are still to come.
     lines_left: usize,
 }
 
 impl<'a> Values<'a> {
+    /// The values of one line.
     pub(super) fn of_line(name: HeaderName<'a>, value: &'a [u8]) -> Self {
-        Self { name, line: Some(value), more: Headers::new(&[], 0), lines_left: 0 }
+        Self::of_lines(name, value, Headers::new(&[], 0), 1)
     }
 
     /// No values at all.
     pub(super) fn none(name: HeaderName<'a>) -> Self {
-        Self { name, line: None, more: Headers::new(&[], 0), lines_left: 0 }
+        Self::sought(name, Headers::new(&[], 0), 0)
     }
 
-    pub(super) fn of_lines(name: HeaderName<'a>, more: Headers<'a>, lines_left: usize) -> Self {
-        Self { name, line: None, more, lines_left }
+    /// The values of `lines` lines: the first with this value, the others sought behind it. `all`
+    /// begins with the first.
+    pub(super) fn of_lines(
+        name: HeaderName<'a>,
+        first: &'a [u8],
+        all: Headers<'a>,
+        lines: usize,
+    ) -> Self {
+        Self {
+            name,
+            line: Some(first),
+            more: all,
+            at_first: true,
+            lines_left: lines.saturating_sub(1),
+        }
+    }
+
+    /// The values of at most so many lines, all of which have to be sought.
+    pub(super) fn sought(name: HeaderName<'a>, more: Headers<'a>, lines_left: usize) -> Self {
+        Self { name, line: None, more, at_first: false, lines_left }
     }
 
     fn splits(&self) -> bool {
@@ -116,6 +138,10 @@ impl<'a> Iterator for Values<'a> {
             Some(line) => line,
             None => {
                 self.lines_left = self.lines_left.checked_sub(1)?;
+                if self.at_first {
+                    self.more.next();
+                    self.at_first = false;
+                }
                 self.more.find(|header| header.name == self.name)?.value
             }
         };
@@ -157,60 +183,63 @@ pub(super) fn split_comma(line: &[u8]) -> (&[u8], Option<&[u8]>) {
 
 /// Where the parts of one header field stand in the bytes it was found in.
 #[derive(Clone, Copy)]
-pub(super) struct Span {
+pub(super) struct Span<'a> {
+    pub(super) name: HeaderName<'a>,
     pub(super) start: usize,
-    pub(super) name_end: usize,
+    name_end: usize,
     pub(super) value_start: usize,
     pub(super) value_end: usize,
     pub(super) end: usize,
 }
 
-impl Span {
+impl<'a> Span<'a> {
     /// The field that begins at `start`; `None` at the empty line that ends the section.
-    pub(super) fn scan(bytes: &[u8], start: usize) -> Result<Option<Self>, ParseError> {
-        let field = match bytes.get(start..) {
+    #[inline(always)]
+    pub(super) fn scan(bytes: &'a [u8], start: usize) -> Result<Option<Self>, ParseError> {
+        match bytes.get(start..) {
             None | Some([]) => return Err(ParseError::Truncated),
             Some([b'\n', ..] | [b'\r', b'\n', ..]) => return Ok(None),
-            Some(field) => field,
-        };
-        let name_len = field.iter().position(|byte| !is_token(*byte));
-        let name_len = name_len.ok_or(ParseError::Truncated)?;
-        let mut colon = name_len;
-        while let Some(b' ' | b'\t') = field.get(colon) {
-            colon += 1;
+            Some(_) => {}
         }
-        let (line_end, mut end) = line_end(bytes, start)?;
-        if field.get(colon) != Some(&b':') || name_len == 0 {
+        let (mut text_end, mut end) = line_end(bytes, start)?;
+        let line = bytes.get(start..text_end).unwrap_or_default();
+        let colon = memchr::memchr(b':', line).ok_or(ParseError::HeaderName)?;
+        let mut raw_name = line.get(..colon).unwrap_or_default();
+        while let [before @ .., b' ' | b'\t'] = raw_name {
+            raw_name = before;
+        }
+        let name = HeaderName::parse(raw_name);
+        // A known name is made of token bytes; the others have to show it.
+        if matches!(name, HeaderName::Other(_))
+            && (raw_name.is_empty() || !raw_name.iter().all(|byte| is_token(*byte)))
+        {
             return Err(ParseError::HeaderName);
         }
-        let mut text_end = line_end;
         while let Some(b' ' | b'\t') = bytes.get(end) {
-            (text_end, end) = super::header::line_end(bytes, end)?;
+            (text_end, end) = line_end(bytes, end)?;
         }
         let text_start = start + colon + 1;
         let text = bytes.get(text_start..text_end).unwrap_or_default();
-        let value = trim_end(text);
-        let lead = value.len() - trim_start(value).len();
-        Ok(Some(Self {
-            start,
-            name_end: start + name_len,
-            value_start: text_start + lead,
-            value_end: text_start + value.len(),
-            end,
-        }))
+        let (value_start, value_end) = match text {
+            // As most peers write it: nothing to look for.
+            [b' ', first, .., last] if *first > b' ' && *last > b' ' => (text_start + 1, text_end),
+            _ => {
+                let text = trim_start(text);
+                let value_start = text_end - text.len();
+                (value_start, value_start + trim_end(text).len())
+            }
+        };
+        let name_end = start + raw_name.len();
+        Ok(Some(Self { name, start, name_end, value_start, value_end, end }))
     }
 
-    pub(super) fn name<'a>(&self, bytes: &'a [u8]) -> HeaderName<'a> {
-        HeaderName::parse(bytes.get(self.start..self.name_end).unwrap_or_default())
-    }
-
-    pub(super) fn value<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+    pub(super) fn value(&self, bytes: &'a [u8]) -> &'a [u8] {
         bytes.get(self.value_start..self.value_end).unwrap_or_default()
     }
 
-    fn header<'a>(&self, bytes: &'a [u8]) -> Option<Header<'a>> {
+    fn header(&self, bytes: &'a [u8]) -> Option<Header<'a>> {
         Some(Header {
-            name: self.name(bytes),
+            name: self.name,
             value: self.value(bytes),
             raw: bytes.get(self.start..self.end)?,
             name_len: u16::try_from(self.name_end - self.start).ok()?,

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::grammar::{is_token, number};
-use super::header::{Headers, Span, Values, line_end};
+use super::header::{Header, Headers, Span, Values, line_end};
 use super::name::{HeaderName, Method};
 
 /// One SIP message, borrowed from the bytes that hold it. Cheap to copy, judges only framing.
@@ -172,13 +172,13 @@ impl<'a> Message<'a> {
     {
         match self.index.entry(name) {
             Some(Entry { lines: 0, .. }) => Values::none(name),
-            Some(entry) if entry.lines == 1 => {
-                Values::of_line(name, self.bytes.get(entry.value()).unwrap_or_default())
-            }
-            Some(entry) => {
-                Values::of_lines(name, self.headers_from(entry), usize::from(entry.lines))
-            }
-            None => Values::of_lines(name, self.headers(), usize::MAX),
+            Some(entry) => Values::of_lines(
+                name,
+                self.bytes.get(entry.value()).unwrap_or_default(),
+                self.headers_from(entry),
+                usize::from(entry.lines),
+            ),
+            None => Values::sought(name, self.headers(), usize::MAX),
         }
     }
 
@@ -201,10 +201,7 @@ impl<'a> Message<'a> {
     }
 
     /// The headers of this name, with everything that is needed to repeat them.
-    pub(super) fn lines(
-        &self,
-        name: HeaderName<'static>,
-    ) -> impl Iterator<Item = super::Header<'a>> {
+    pub(super) fn lines(&self, name: HeaderName<'static>) -> impl Iterator<Item = Header<'a>> {
         let (headers, count) = match self.index.entry(name) {
             Some(entry) => (self.headers_from(entry), usize::from(entry.lines)),
             None => (self.headers(), usize::MAX),
@@ -217,17 +214,38 @@ impl<'a> Message<'a> {
         Headers::new(self.bytes, usize::from(entry.line_start))
     }
 
+    /// The first line of an indexed header, without its end: what stands before the value, and
+    /// the value.
+    pub(super) fn first_line(&self, name: HeaderName<'static>) -> Option<(&'a [u8], &'a [u8])> {
+        let entry = self.index.entry(name).filter(|entry| entry.lines > 0)?;
+        let lead = usize::from(entry.line_start)..usize::from(entry.value_start);
+        Some((self.bytes.get(lead)?, self.bytes.get(entry.value())?))
+    }
+
+    /// The lines of an indexed header after its first.
+    pub(super) fn further_lines(
+        &self,
+        name: HeaderName<'static>,
+    ) -> impl Iterator<Item = Header<'a>> {
+        let entry = self.index.entry(name);
+        let headers = entry.map(|entry| self.headers_from(entry).skip(1)).into_iter().flatten();
+        let count = entry.map_or(0, |entry| usize::from(entry.lines).saturating_sub(1));
+        headers.filter(move |header| header.name == name).take(count)
+    }
+
     /// Content-Length, which all its lines must agree on.
-    pub(super) fn content_length(&self) -> Result<Option<usize>, ParseError> {
-        let mut length = None;
-        for header in self.lines(HeaderName::ContentLength) {
-            let value = number(header.value, u64::from(u32::MAX));
-            let value = value.map_err(|_| ParseError::ContentLength)?;
-            if *length.get_or_insert(value) != value {
+    fn content_length(&self) -> Result<Option<usize>, ParseError> {
+        let Some((_, first)) = self.first_line(HeaderName::ContentLength) else { return Ok(None) };
+        let read = |value: &[u8]| {
+            number(value, u64::from(u32::MAX)).map_err(|_| ParseError::ContentLength)
+        };
+        let length = read(first)?;
+        for header in self.further_lines(HeaderName::ContentLength) {
+            if read(header.value)? != length {
                 return Err(ParseError::ContentLength);
             }
         }
-        length.map(|value| usize::try_from(value).map_err(|_| ParseError::TooLong)).transpose()
+        usize::try_from(length).map(Some).map_err(|_| ParseError::TooLong)
     }
 }
 
@@ -337,7 +355,7 @@ impl Index {
         while let Some(span) = Span::scan(bytes, at)? {
             at = span.end;
             let Ok(end) = u16::try_from(at) else { return Err(ParseError::TooLong) };
-            let slot = slot(span.name(bytes));
+            let slot = slot(span.name);
             if let Some(entry) = slot.and_then(|slot| index.entries.get_mut(slot)) {
                 if entry.lines == 0 {
                     // All of these are at most `end`, so the casts lose nothing.

@@ -204,6 +204,9 @@ header_names! {
 impl<'a> HeaderName<'a> {
     /// The header with this name, in any case; compact forms are expanded.
     pub fn parse(name: &'a [u8]) -> Self {
+        if let Some(known) = usual(name) {
+            return known;
+        }
         if let [letter] = name
             && let Some(known) = compact(letter.to_ascii_lowercase())
         {
@@ -245,6 +248,33 @@ impl fmt::Display for HeaderName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.canonical().escape_ascii().fmt(f)
     }
+}
+
+/// The names that most messages have, as most peers write them: a few comparisons of whole words.
+#[inline]
+fn usual(name: &[u8]) -> Option<HeaderName<'static>> {
+    Some(match name {
+        b"Via" => HeaderName::Via,
+        b"From" => HeaderName::From,
+        b"To" => HeaderName::To,
+        b"Call-ID" => HeaderName::CallId,
+        b"CSeq" => HeaderName::CSeq,
+        b"Max-Forwards" => HeaderName::MaxForwards,
+        b"Contact" => HeaderName::Contact,
+        b"Content-Length" => HeaderName::ContentLength,
+        b"Content-Type" => HeaderName::ContentType,
+        b"Route" => HeaderName::Route,
+        b"Record-Route" => HeaderName::RecordRoute,
+        b"Expires" => HeaderName::Expires,
+        b"Allow" => HeaderName::Allow,
+        b"Supported" => HeaderName::Supported,
+        b"Require" => HeaderName::Require,
+        b"User-Agent" => HeaderName::UserAgent,
+        b"Server" => HeaderName::Server,
+        b"Accept" => HeaderName::Accept,
+        b"Authorization" => HeaderName::Authorization,
+        _ => return None,
+    })
 }
 
 /// Open-addressed index over `KNOWN`: position plus one, 0 when empty.

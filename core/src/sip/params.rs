@@ -1,8 +1,6 @@
 //! Parameters: `;name=value`, in headers and in URIs.
 
 use nom::Parser;
-use nom::branch::alt;
-use nom::combinator::opt;
 use nom::sequence::preceded;
 
 use super::grammar::{Parsed, ValueError, lws, plain_value, quoted_string, separator, token};
@@ -33,12 +31,19 @@ impl<'a> Params<'a> {
 
     /// Parameters of a header; all of `bytes` must be `*(SEMI generic-param)`.
     pub(super) fn validated(bytes: &'a [u8]) -> Result<&'a [u8], ValueError> {
+        Self::validated_each(bytes, |_, _| Ok(()))
+    }
+
+    /// The same, with a further condition on each parameter.
+    pub(super) fn validated_each(
+        bytes: &'a [u8],
+        mut check: impl FnMut(&'a [u8], Option<&'a [u8]>) -> Result<(), ValueError>,
+    ) -> Result<&'a [u8], ValueError> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            rest = match lws(rest)? {
-                ([], ()) => break,
-                _ => header_param(rest)?.0,
-            };
+            let (after, (name, value)) = header_param(rest)?;
+            check(name, value)?;
+            rest = lws(after)?.0;
         }
         Ok(bytes)
     }
@@ -70,8 +75,21 @@ impl<'a> Iterator for Params<'a> {
 type Param<'a> = (&'a [u8], Option<&'a [u8]>);
 
 fn header_param(input: &[u8]) -> Parsed<'_, Param<'_>> {
-    let value = preceded(separator('='), alt((quoted_string, plain_value)));
-    preceded(separator(';'), (token, opt(value))).parse(input)
+    let (rest, name) = preceded(separator(';'), token).parse(input)?;
+    // Most parameters have no white space in them; it costs less to see that first.
+    let value = match rest {
+        [] | [b';', ..] => return Ok((rest, (name, None))),
+        [b'=', value @ ..] => lws(value)?.0,
+        _ => match separator('=').parse(rest) {
+            Ok((value, _)) => value,
+            Err(_) => return Ok((rest, (name, None))),
+        },
+    };
+    let (rest, value) = match value {
+        [b'"', ..] => quoted_string(value)?,
+        _ => plain_value(value)?,
+    };
+    Ok((rest, (name, Some(value))))
 }
 
 fn uri_param(input: &[u8]) -> Option<(&[u8], Param<'_>)> {

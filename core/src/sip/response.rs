@@ -2,7 +2,8 @@
 
 use core::net::SocketAddr;
 
-use super::header::{Header, Values};
+use super::address::NameAddr;
+use super::header::split_comma;
 use super::message::Message;
 use super::name::HeaderName;
 use super::via::Via;
@@ -33,60 +34,64 @@ impl Writer<'_> {
         options: &ResponseOptions<'_>,
     ) -> &mut Self {
         self.response(status, reason);
-        for (place, via) in request.lines(HeaderName::Via).enumerate() {
+        if let Some((lead, vias)) = request.first_line(HeaderName::Via) {
             match options.source {
-                Some(source) if place == 0 => self.received_via(&via, source),
-                _ => self.repeat(&via),
+                Some(source) => self.received_via(lead, vias, source),
+                None => self.repeat(lead, vias),
             }
         }
+        self.further(request, HeaderName::Via);
         if options.record_route {
-            for header in request.lines(HeaderName::RecordRoute) {
-                self.repeat(&header);
-            }
+            self.first(request, HeaderName::RecordRoute);
+            self.further(request, HeaderName::RecordRoute);
         }
-        for header in request.lines(HeaderName::From).take(1) {
-            self.repeat(&header);
+        self.first(request, HeaderName::From);
+        if let Some((lead, to)) = request.first_line(HeaderName::To) {
+            self.tagged_to(lead, to, options.to_tag);
         }
-        for header in request.lines(HeaderName::To).take(1) {
-            self.tagged_to(&header, options.to_tag);
-        }
-        for header in request.lines(HeaderName::CallId).take(1) {
-            self.repeat(&header);
-        }
-        for header in request.lines(HeaderName::CSeq).take(1) {
-            self.repeat(&header);
-        }
+        self.first(request, HeaderName::CallId);
+        self.first(request, HeaderName::CSeq);
         self
     }
 
-    /// A header that was read, with a line end of ours.
-    fn repeat(&mut self, header: &Header<'_>) {
-        self.open_as(header).push(header.value).close();
+    /// The first line of a header that was read.
+    fn first(&mut self, request: &Message<'_>, name: HeaderName<'static>) {
+        if let Some((lead, value)) = request.first_line(name) {
+            self.repeat(lead, value);
+        }
     }
 
-    fn open_as(&mut self, header: &Header<'_>) -> &mut Self {
-        self.push(header.raw_name()).push(b": ")
+    /// The lines of a header that was read, after its first.
+    fn further(&mut self, request: &Message<'_>, name: HeaderName<'static>) {
+        for header in request.further_lines(name) {
+            self.push(header.raw_name()).push(header.separator()).push(header.value).close();
+        }
     }
 
-    fn tagged_to(&mut self, header: &Header<'_>, tag: Option<&[u8]>) {
-        self.open_as(header).push(header.value);
-        let parsed = super::NameAddr::parse(header.value);
-        let has_tag = parsed.is_ok_and(|to| to.tag().is_some());
-        if let (Some(tag), false) = (tag, has_tag) {
+    /// A header as it came, with a line end of ours.
+    fn repeat(&mut self, lead: &[u8], value: &[u8]) {
+        self.push(lead).push(value).close();
+    }
+
+    fn tagged_to(&mut self, lead: &[u8], to: &[u8], tag: Option<&[u8]>) {
+        self.push(lead).push(to);
+        if let Some(tag) = tag
+            && !NameAddr::parse(to).is_ok_and(|to| to.tag().is_some())
+        {
             self.push(b";tag=").text(tag);
         }
         self.close();
     }
 
     /// The top Via line with what we know of the sender put into its first value.
-    fn received_via(&mut self, header: &Header<'_>, source: SocketAddr) {
-        let top = Values::of_line(HeaderName::Via, header.value).next().unwrap_or_default();
-        let Ok(via) = Via::parse(top) else { return self.repeat(header) };
+    fn received_via(&mut self, lead: &[u8], vias: &[u8], source: SocketAddr) {
+        let (top, _) = split_comma(vias);
+        let Ok(via) = Via::parse(top) else { return self.repeat(lead, vias) };
         let wants_rport = via.rport().is_some();
         let differs = via.host().address() != Some(source.ip());
-        self.open_as(header);
+        self.push(lead);
         if !wants_rport && !differs {
-            self.push(header.value).close();
+            self.push(vias).close();
             return;
         }
         self.push(via.without_params());
@@ -104,7 +109,7 @@ impl Writer<'_> {
         if wants_rport {
             self.push(b";rport=").number(u64::from(source.port()));
         }
-        let rest = header.value.get(top.len()..).unwrap_or_default();
+        let rest = vias.get(top.len()..).unwrap_or_default();
         self.push(rest).close();
     }
 }

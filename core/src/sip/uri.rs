@@ -1,6 +1,6 @@
 //! URIs: sip, sips and tel in parts, any other scheme as a whole (RFC 3261 s19.1, RFC 3966).
 
-use super::grammar::{ValueError, is_uri, is_user, run};
+use super::grammar::{ValueError, is_uri, is_uri_header, is_uri_param, is_user, run};
 use super::host::{Host, host, port};
 use super::params::Params;
 use super::via::TransportName;
@@ -206,20 +206,15 @@ impl<'a> Uri<'a> {
     fn read_params_and_headers(&mut self, rest: &'a [u8]) -> Result<(), ValueError> {
         let end = memchr::memchr(b'?', rest).unwrap_or(rest.len());
         let (params, headers) = rest.split_at_checked(end).ok_or(ValueError::Syntax)?;
-        let is_param = |byte| is_uri(byte) && !matches!(byte, b'@' | b',' | b'%');
-        let is_header = |byte| is_uri(byte) && !matches!(byte, b'@' | b',' | b';' | b'%');
         if let [first, ..] = params
-            && (*first != b';' || !has_valid_escapes(params, is_param))
+            && (*first != b';' || !has_valid_escapes(params, is_uri_param) || !are_named(params))
         {
-            return Err(ValueError::Syntax);
-        }
-        if Params::of_uri(params).any(|(name, _)| name.is_empty()) {
             return Err(ValueError::Syntax);
         }
         self.params = params;
         self.headers = headers.strip_prefix(b"?");
         match self.headers {
-            Some(headers) if headers.is_empty() || !has_valid_escapes(headers, is_header) => {
+            Some(headers) if headers.is_empty() || !has_valid_escapes(headers, is_uri_header) => {
                 Err(ValueError::Syntax)
             }
             _ => Ok(()),
@@ -280,11 +275,17 @@ fn has_valid_escapes(part: &[u8], allowed: impl Fn(u8) -> bool) -> bool {
     loop {
         rest = match rest {
             [] => return true,
-            [b'%', high, low, rest @ ..] if hex(*high).is_some() && hex(*low).is_some() => rest,
             [byte, rest @ ..] if allowed(*byte) => rest,
+            [b'%', high, low, rest @ ..] if hex(*high).is_some() && hex(*low).is_some() => rest,
             _ => return false,
         };
     }
+}
+
+/// Whether a name stands behind each semicolon.
+fn are_named(params: &[u8]) -> bool {
+    let nameless = |pair: &[u8]| matches!(pair, [b';', b';' | b'=']);
+    params.last() != Some(&b';') && !params.windows(2).any(nameless)
 }
 
 fn same_part(ours: Option<&[u8]>, theirs: Option<&[u8]>) -> bool {

@@ -74,11 +74,20 @@ impl<'a> Via<'a> {
         }
         let (rest, host) = host(after_space)?;
         let (params, port) = opt(preceded(separator(':'), port)).parse(rest)?;
-        let params = Params::validated(params)?;
+        let params = Params::validated_each(params, |name, value| {
+            match (name.len(), value) {
+                (3, value) if name.eq_ignore_ascii_case(b"ttl") => {
+                    number(value.unwrap_or_default(), 255)?;
+                }
+                (5, Some(value)) if name.eq_ignore_ascii_case(b"rport") => {
+                    number(value, 65_535)?;
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
         let transport = TransportName::parse(transport);
-        let via = Self { raw: value, transport, host, port, params };
-        via.check()?;
-        Ok(via)
+        Ok(Self { raw: value, transport, host, port, params })
     }
 
     /// The bytes of the value as they came.
@@ -140,18 +149,5 @@ impl<'a> Via<'a> {
     /// The `ttl` of a multicast request.
     pub fn ttl(&self) -> Option<u8> {
         number(self.param(b"ttl")?, 255).ok().and_then(|ttl| u8::try_from(ttl).ok())
-    }
-
-    fn check(&self) -> Result<(), ValueError> {
-        for (name, value) in self.params() {
-            if name.eq_ignore_ascii_case(b"ttl") {
-                number(value.unwrap_or_default(), 255)?;
-            } else if name.eq_ignore_ascii_case(b"rport")
-                && let Some(value) = value
-            {
-                number(value, 65_535)?;
-            }
-        }
-        Ok(())
     }
 }
