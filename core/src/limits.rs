@@ -52,9 +52,10 @@ pub const DIGIT_TIMEOUT_MS: u64 = 150;
 /// Reports that one telephone-event packet may pack (RFC 4733 s2.5.1.5); more are ignored, so that
 /// a packet costs bounded work.
 pub const DIGIT_REPORTS_MAX: usize = 8;
-/// A gap between two ticks from which the media clock follows the wall clock, milliseconds: the
-/// device slept. Shorter gaps are scheduling, which the audio clock outlives.
-pub const TICK_GAP_MS: u64 = 200;
+/// How much longer than two frames a gap between two ticks must be for the media clock to follow
+/// the wall clock, milliseconds: the device slept, and its driver skips the missed frames. Shorter
+/// gaps are scheduling, and the driver catches up.
+pub const TICK_GAP_MS: u64 = 100;
 /// Silence of the peer's media after which the session says so, milliseconds.
 pub const MEDIA_SILENCE_MS: u64 = 30_000;
 /// The same after an RTCP BYE of the peer, milliseconds: time for packets on their way and for the

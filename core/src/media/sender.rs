@@ -50,7 +50,8 @@ impl Sender {
     pub(super) fn advance(&mut self, now: Instant, frame: u32) {
         if self.ticked {
             let missed = now.since(self.last_tick);
-            let step = if missed >= Duration::from_millis(TICK_GAP_MS) {
+            let frames_ms = u64::from(2 * frame / UNITS_PER_MS);
+            let step = if missed > Duration::from_millis(TICK_GAP_MS + frames_ms) {
                 self.flowing = false;
                 let millis = u32::try_from(missed.as_millis()).unwrap_or(u32::MAX);
                 millis.wrapping_mul(UNITS_PER_MS)

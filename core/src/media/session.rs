@@ -141,8 +141,9 @@ impl Session {
     ///
     /// Missing captured samples are silence, so an empty slice sends silence and the clock runs on;
     /// surplus ones are ignored. An empty `playout` throws the received frame away. Call it once a
-    /// frame, paced by the audio device or a timer; after a stall skip the missed ticks, the
-    /// session moves its timestamps over the gap.
+    /// frame, paced by the audio device or a timer; after a stall of
+    /// more than [`TICK_GAP_MS`](crate::limits::TICK_GAP_MS) skip the missed ticks: the session moves
+    /// its timestamps over the gap.
     pub fn tick(
         &mut self,
         now: Instant,
