@@ -111,6 +111,13 @@ impl Call {
         self.id
     }
 
+    /// The Call-ID, by which logs of peers and captures name the call; `None` once it is over.
+    pub fn call_id(&self) -> Option<String> {
+        let state = self.phone.shared.lock();
+        let view = state.endpoint.view(self.id)?;
+        Some(String::from_utf8_lossy(view.call_id).into_owned())
+    }
+
     /// Whose call it is: [`Line::id`](crate::Line::id).
     pub fn line(&self) -> AccountId {
         self.line
