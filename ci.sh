@@ -21,7 +21,7 @@ step_fmt() { # rustfmt, every workspace
 }
 
 step_lint() { # clippy on all targets, and the shell scripts parse
-  cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+  cargo clippy --locked --workspace --all-targets --all-features --keep-going -- -D warnings
   if has_interop_suite; then
     cargo clippy --locked -p sansip-sim --test interop --all-features -- -D warnings
   fi
