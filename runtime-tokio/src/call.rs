@@ -25,6 +25,7 @@ use crate::recording::Recording;
 use crate::request::{self, Response};
 use crate::sound::{Each, Length, RATE_HZ, Samples};
 use crate::state::{CallEntry, CallStatus, NewCall, Phase};
+use crate::trace::Trace;
 use crate::wav;
 
 /// A call, either way. Dropping it hangs up.
@@ -492,6 +493,15 @@ impl Call {
         let (done, report) = oneshot::channel();
         self.control(Control::Report(done))?;
         report.await.map_err(|_| Error::Closed)
+    }
+
+    /// Shows every RTP and RTCP packet of the call from now on to a sink, such as
+    /// [`Pcap`](crate::trace::Pcap).
+    ///
+    /// # Errors
+    /// There is no audio stream yet.
+    pub fn trace(&self, sink: impl Trace + 'static) -> Result<(), Error> {
+        self.control(Control::Trace(Box::new(sink)))
     }
 
     fn control(&self, control: Control) -> Result<(), Error> {

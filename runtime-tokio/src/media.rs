@@ -8,17 +8,22 @@ use std::sync::Arc;
 use sansip::endpoint::{CallId, Command, Stage};
 use sansip::limits::FRAME_MAX;
 use sansip::media::{DigitsError, MediaEvent, Report, Session, Sink, Source};
+use sansip::path::Path;
 use sansip::rtp::Digit;
 use sansip::sdp::MediaPlan;
+use sansip::time::Instant as Moment;
+use sansip::trace::{Record, Way};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::event::Event;
 use crate::shared::Shared;
+use crate::trace::Trace;
 
-/// What a media task is told. The task ends when nobody is left to tell it anything.
+/// What a media task is told.
 pub(crate) enum Control {
+    End,
     Plan { stage: Stage, plan: MediaPlan },
     Play { source: Box<dyn Source + Send>, done: oneshot::Sender<()> },
     StopPlaying,
@@ -27,6 +32,7 @@ pub(crate) enum Control {
     Digits(DigitsJob),
     Mute(bool),
     Report(oneshot::Sender<Report>),
+    Trace(Box<dyn Trace>),
 }
 
 /// Digits to send, and who waits until they are out.
@@ -74,6 +80,7 @@ impl MediaTask {
             started: false,
             source: None,
             sinks: Vec::new(),
+            traces: Vec::new(),
             jobs: VecDeque::new(),
             next_tick: Instant::now(),
         };
@@ -84,8 +91,8 @@ impl MediaTask {
                     stream.tick().await;
                 }
                 told = control.recv() => match told {
+                    Some(Control::End) | None => break,
                     Some(told) => stream.take(told),
-                    None => break,
                 },
                 ready = stream.rtp.readable() => match ready {
                     Ok(()) => stream.receive(false),
@@ -111,6 +118,7 @@ struct Stream {
     started: bool,
     source: Option<(Box<dyn Source + Send>, oneshot::Sender<()>)>,
     sinks: Vec<(u64, Box<dyn Sink + Send>)>,
+    traces: Vec<Box<dyn Trace>>,
     jobs: VecDeque<DigitsJob>,
     /// When the next frame is due: counted on from the last due time, so that nothing drifts.
     next_tick: Instant,
@@ -119,6 +127,7 @@ struct Stream {
 impl Stream {
     fn take(&mut self, control: Control) {
         match control {
+            Control::End => {}
             Control::Plan { stage, plan } => self.plan(stage, &plan),
             Control::Play { source, done } => self.source = Some((source, done)),
             Control::StopPlaying => self.source = None,
@@ -127,6 +136,7 @@ impl Stream {
             Control::Digits(job) => self.jobs.push_back(job),
             Control::Mute(muted) => self.session.mute(muted),
             Control::Report(done) => drop(done.send(self.session.statistics())),
+            Control::Trace(sink) => self.traces.push(sink),
         }
     }
 
@@ -160,6 +170,8 @@ impl Stream {
             match socket.try_recv_from(&mut buffer) {
                 Ok((length, from)) if self.started => {
                     let bytes = buffer.get(..length).unwrap_or_default();
+                    let local = port(self.session.plan().local, rtcp);
+                    show(&mut self.traces, now, Way::Received, Path::udp(local, from), bytes);
                     if rtcp {
                         self.session.handle_rtcp(now, from, bytes);
                     } else {
@@ -183,10 +195,15 @@ impl Stream {
         let length = self.capture(captured);
         let now = self.shared.clock.now();
         let captured = captured.get(..length).unwrap_or_default();
+        let local = self.session.plan().local;
         if let Some(packet) = self.session.tick(now, captured, playout) {
+            let path = Path::udp(local, packet.to);
+            show(&mut self.traces, now, Way::Sent, path, packet.bytes);
             send(&self.rtp, packet.bytes, packet.to).await;
         }
         if let Some(packet) = self.session.poll_rtcp(now) {
+            let path = Path::udp(port(local, true), packet.to);
+            show(&mut self.traces, now, Way::Sent, path, packet.bytes);
             send(&self.rtcp, packet.bytes, packet.to).await;
         }
         for (_, sink) in &mut self.sinks {
@@ -273,6 +290,17 @@ impl Stream {
         if let Some(packet) = self.session.poll_rtcp(self.shared.clock.now()) {
             send(&self.rtcp, packet.bytes, packet.to).await;
         }
+    }
+}
+
+/// Where RTP is received, or RTCP: on the next port.
+fn port(rtp: SocketAddr, rtcp: bool) -> SocketAddr {
+    SocketAddr::new(rtp.ip(), rtp.port().saturating_add(u16::from(rtcp)))
+}
+
+fn show(traces: &mut [Box<dyn Trace>], at: Moment, way: Way, path: Path, bytes: &[u8]) {
+    for sink in traces {
+        sink.record(&Record { at, way, path, bytes });
     }
 }
 

@@ -45,6 +45,15 @@ pub(crate) struct CallEntry {
     pub(crate) media: Option<MediaControl>,
 }
 
+impl Drop for CallEntry {
+    /// The call is over, though its handle may live on.
+    fn drop(&mut self) {
+        if let Some(media) = &self.media {
+            media.send(Control::End);
+        }
+    }
+}
+
 /// Where a call stands, for those who wait.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallStatus {
@@ -321,7 +330,7 @@ impl Desk<'_> {
                     now.phase = Phase::Ended(reason);
                     now.message.clone_from(&message);
                 });
-                self.calls.remove(&call); // which stops its media task, too
+                self.calls.remove(&call);
                 self.listeners.tell(&Event::Ended { call, reason, message });
             }
             _ => {}

@@ -138,6 +138,32 @@ async fn a_wav_file_is_played_to_its_end_and_recorded_at_the_other() {
 }
 
 #[tokio::test]
+async fn what_waits_for_a_call_ends_with_it_though_its_handle_lives() {
+    let path = std::env::temp_dir().join(format!("sansip-end-{}.wav", std::process::id()));
+    let ((_alice, line), (bob, _)) = (phone("alice").await, phone("bob").await);
+    let (ours, theirs) = within(5, connected(&line, &bob)).await;
+    let recording = theirs.record(&path).await.unwrap();
+    let (playing, sending, reading, ()) = within(4, async {
+        tokio::join!(
+            theirs.play_source(Tone::new(440, 8000)),
+            theirs.send_digits("1234567890"),
+            theirs.digit(),
+            async {
+                tokio::time::sleep(SECOND / 4).await;
+                ours.hang_up().await.unwrap();
+            }
+        )
+    })
+    .await;
+    assert_eq!(playing, Err(Error::Failed(Reason::PeerHungUp)));
+    assert_eq!(sending, Err(Error::Failed(Reason::PeerHungUp)));
+    assert_eq!(reading, None);
+    within(2, recording.finished()).await.unwrap();
+    assert_eq!(theirs.mute(), Err(Error::Failed(Reason::PeerHungUp)));
+    std::fs::remove_file(path).unwrap();
+}
+
+#[tokio::test]
 async fn a_dropped_call_is_hung_up() {
     let ((_alice, line), (bob, _)) = (phone("alice").await, phone("bob").await);
     let (ours, theirs) = within(5, connected(&line, &bob)).await;
