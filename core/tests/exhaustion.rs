@@ -134,7 +134,7 @@ fn more_requests_than_slots_are_told_so_and_the_rest_is_served_afterwards() {
         let request = *request;
         node.endpoint.respond(now, request, 200, &[], None).unwrap();
         node.drain(now);
-        assert_eq!(node.endpoint.respond(now, request, 200, &[], None), Err(Error::State));
+        assert_eq!(node.endpoint.respond(now, request, 200, &[], None), Err(Error::Gone));
     }
     node.drain(now + Duration::from_secs(33));
     assert_eq!(node.endpoint.usage(), NOTHING);
@@ -150,7 +150,7 @@ fn requests_that_nobody_answers_get_500_before_the_peer_gives_up() {
     node.drain(now + Duration::from_millis(31_999));
     assert_eq!(node.sent.iter().map(status).collect::<Vec<_>>(), [500]);
     let Some(Heard::Request(request, _)) = node.heard.last() else { panic!() };
-    assert_eq!(node.endpoint.respond(now, *request, 200, &[], None), Err(Error::State));
+    assert_eq!(node.endpoint.respond(now, *request, 200, &[], None), Err(Error::Gone));
     node.drain(now + Duration::from_secs(70));
     assert_eq!(node.endpoint.usage(), NOTHING);
 }

@@ -7,7 +7,7 @@ use crate::table::Id;
 use crate::time::Instant;
 
 use super::calls::SDP;
-use super::incoming::Source;
+use super::responding::Source;
 use super::{CallId, CustomHeader, Endpoint, Error, Reason, Reply, Stage, custom};
 
 impl Endpoint<'_> {

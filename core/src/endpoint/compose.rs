@@ -147,7 +147,8 @@ impl Request<'_> {
             writer.open(HeaderName::Route).text(b"<").text(self.target.last).text(b">").close();
         }
         writer.header_number(HeaderName::MaxForwards, 70);
-        let from = custom::replacement(&self.custom, method, HeaderName::From)
+        let from = self
+            .replacement(HeaderName::From)
             .and_then(|value| NameAddr::parse(value).ok())
             .map_or(self.from, |from| Party::value(from.without_params(), self.from.tag));
         write_party(writer, HeaderName::From, from);
@@ -158,25 +159,44 @@ impl Request<'_> {
         if matches!(self.method, Method::Invite | Method::Register | Method::Options) {
             write_allow(writer, self.methods);
         }
-        let agent = custom::replacement(&self.custom, method, HeaderName::UserAgent);
-        let agent = agent.unwrap_or(self.user_agent);
+        let agent = self.replacement(HeaderName::UserAgent).unwrap_or(self.user_agent);
         if !agent.is_empty() {
             writer.header(HeaderName::UserAgent, agent);
         }
         custom::write(writer, &self.custom, self.method);
-        write_extra(writer, self.extra);
+        for header in for_method(self.extra, method) {
+            let name = HeaderName::parse(header.name.as_bytes());
+            // a Contact where the method has none is what the application wants there
+            let is_written = match name {
+                HeaderName::From | HeaderName::UserAgent => true,
+                HeaderName::Contact => self.contact != ContactKind::None,
+                _ => false,
+            };
+            if !is_written {
+                writer.header(name, header.value.as_bytes());
+            }
+        }
+    }
+
+    /// The value that replaces one of ours: of this one request, the call or the account.
+    fn replacement(&self, name: HeaderName<'_>) -> Option<&[u8]> {
+        let method = self.method.as_bytes();
+        let of_this = for_method(self.extra, method)
+            .find(|header| HeaderName::parse(header.name.as_bytes()) == name)
+            .map(|header| header.value.as_bytes());
+        of_this.or_else(|| custom::replacement(&self.custom, method, name))
     }
 
     fn write_contact(&self, writer: &mut Writer<'_>) {
-        let (ContactKind::Plain | ContactKind::Expires(_), Some(path)) = (self.contact, self.path)
-        else {
+        if self.contact == ContactKind::None {
             return;
-        };
-        let own = custom::replacement(&self.custom, self.method.as_bytes(), HeaderName::Contact);
-        writer.open(HeaderName::Contact);
-        match own {
-            Some(value) => writer.text(value),
-            None => write_contact_uri(writer, self.identity, path),
+        }
+        match (self.replacement(HeaderName::Contact), self.path) {
+            (Some(value), _) => writer.open(HeaderName::Contact).text(value),
+            (None, Some(path)) => {
+                write_contact_uri(writer.open(HeaderName::Contact), self.identity, path)
+            }
+            (None, None) => return, // [`complete`] adds it
         };
         if let ContactKind::Expires(seconds) = self.contact {
             writer.text(b";expires=").number(seconds.into());
@@ -185,10 +205,15 @@ impl Request<'_> {
     }
 }
 
-pub(super) fn write_extra(writer: &mut Writer<'_>, extra: &[CustomHeader<'_>]) {
-    for header in extra {
-        writer.header(HeaderName::parse(header.name.as_bytes()), header.value.as_bytes());
-    }
+/// Those of some headers that go with `method`.
+pub(super) fn for_method<'x>(
+    headers: &'x [CustomHeader<'x>],
+    method: &'x [u8],
+) -> impl Iterator<Item = &'x CustomHeader<'x>> {
+    let fits = move |header: &&CustomHeader<'_>| {
+        header.method.is_none_or(|only| only.as_bytes() == method)
+    };
+    headers.iter().filter(fits)
 }
 
 pub(super) fn write_via(writer: &mut Writer<'_>, path: &Path, branch: Branch) {
@@ -303,7 +328,8 @@ pub(super) fn complete(
     identity: &[u8],
 ) {
     write_again(writer, old, &Again { path, branch, cseq, without_credentials: false });
-    if old.method().is_some_and(|method| ContactKind::for_method(method) == ContactKind::Plain) {
+    let wants = |method| ContactKind::for_method(method) == ContactKind::Plain;
+    if old.method().is_some_and(wants) && old.header(HeaderName::Contact).is_none() {
         writer.open(HeaderName::Contact);
         write_contact_uri(writer, identity, path).close();
     }

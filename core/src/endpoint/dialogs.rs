@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use crate::path::{Path, Transport};
-use crate::sip::{Contact, Head, HeaderName, Message, TransportName, Uri};
+use crate::sip::{Contact, Head, HeaderName, Message, TransportName, Uri, Writer};
 use crate::table::Id;
 
 use super::compose::{hex_text, parse_slot_and_random};
@@ -173,19 +173,19 @@ impl Endpoint<'_> {
         reversed: bool,
     ) -> Result<usize, Error> {
         let count = message.values(HeaderName::RecordRoute).count();
+        if count > crate::limits::ROUTES_MAX {
+            return Err(Error::TooLong);
+        }
         let mut len = 0;
         for place in 0..count {
             let place = if reversed { count - 1 - place } else { place };
             let Some(value) = message.values(HeaderName::RecordRoute).nth(place) else { break };
-            if count > crate::limits::ROUTES_MAX || value.iter().any(|b| matches!(b, b'\r' | b'\n'))
-            {
-                return Err(Error::TooLong);
+            if len > 0 {
+                *self.scratch.get_mut(len).ok_or(Error::TooLong)? = b'\n';
+                len += 1;
             }
-            for part in [if len == 0 { &b""[..] } else { b"\n" }, value] {
-                let end = len + part.len();
-                self.scratch.get_mut(len..end).ok_or(Error::TooLong)?.copy_from_slice(part);
-                len = end;
-            }
+            let mut writer = Writer::new(self.scratch.get_mut(len..).unwrap_or(&mut []));
+            len += writer.unfolded(value).outcome().map_err(|_| Error::TooLong)?;
         }
         Ok(len)
     }

@@ -2,28 +2,19 @@
 
 use crate::call::State;
 use crate::sdp::{self, LocalMedia, Origin};
-use crate::sip::{ContentType, HeaderName, Message, Method, WriteError, Writer};
+use crate::sip::{ContentType, HeaderName, Message, Method, Writer};
 use crate::table::Id;
 use crate::time::Instant;
 use crate::transaction::Event as Happening;
 
 use super::calls::SDP;
-use super::compose::{self, write_allow};
+use super::compose::write_allow;
 use super::receive::{Received, reply_path};
 use super::slots::{
-    CallSlot, DialogSlot, Machine, News, Purpose, RequestNews, account_text, dialog_text as field,
+    CallSlot, DialogSlot, Machine, News, Purpose, RequestNews, dialog_text as field,
 };
 use super::transactions::Need;
-use super::{CustomHeader, Endpoint, Error, Methods, Reason, Stage};
-
-/// Where the request is that a response answers.
-#[derive(Clone, Copy)]
-pub(super) enum Source<'m> {
-    /// In the buffer of its transaction.
-    Kept(Id),
-    /// In the driver's hands, for this turn.
-    Given(Id, &'m Message<'m>),
-}
+use super::{Endpoint, Error, Methods, Reason, Stage};
 
 impl Endpoint<'_> {
     pub(super) fn on_request(&mut self, now: Instant, received: &Received<'_>) {
@@ -424,7 +415,12 @@ impl Endpoint<'_> {
         let Some(slot) = self.transactions.get(invite) else { return };
         let open = matches!(&slot.machine, Machine::ServerInvite(machine) if machine.is_open());
         let call = slot.call;
-        self.reply(&received.message, received.path, 200, |_| {});
+        match self.tag_given_to(invite) {
+            Some(tag) => {
+                self.reply_with_tag(&received.message, received.path, 200, &tag, |_| {});
+            }
+            None => self.reply(&received.message, received.path, 200, |_| {}),
+        }
         if let (true, Some(call)) = (open, call) {
             self.keep_inbox(received.message.bytes());
             self.refuse_call(now, call, 487, &[]);
@@ -432,75 +428,14 @@ impl Endpoint<'_> {
         }
     }
 
-    /// Put a response into the scratch buffer. `finish` ends it and may read the request.
-    pub(super) fn write_response(
-        &mut self,
-        source: Source<'_>,
-        dialog: Option<Id>,
-        status: u16,
-        headers: &[CustomHeader<'_>],
-        finish: impl FnOnce(&mut Writer<'_>, &Message<'_>) -> Result<usize, WriteError>,
-    ) -> Result<usize, Error> {
-        let (id, request) = match source {
-            Source::Given(id, request) => (id, *request),
-            Source::Kept(id) => {
-                let slot = self.transactions.get(id).ok_or(Error::Gone)?;
-                let buffer = slot.message.as_ref().ok_or(Error::State)?;
-                let request = Message::parse(self.buffers.get(buffer));
-                (id, request.map_err(|_| Error::State)?)
-            }
+    /// The To tag of our responses to an INVITE, which that of its CANCEL has too
+    /// (RFC 3261 s9.2): of its call, or else of the response that is kept.
+    fn tag_given_to(&self, invite: Id) -> Option<heapless::Vec<u8, 24>> {
+        let call = self.transactions.get(invite)?.call.and_then(|call| self.calls.get(call));
+        let tag = match call {
+            Some(call) => self.dialog_field(call.dialog, field::LOCAL_TAG),
+            None => super::responses::tag_of_to(&self.kept_response(invite)?)?,
         };
-        let slot = self.transactions.get(id).ok_or(Error::Gone)?;
-        let path = slot.path.ok_or(Error::State)?;
-        let mut stateless = [0; 16];
-        compose::hex_text(self.request_hash(&request), &mut stateless);
-        let tag = match dialog.and_then(|id| Some((id, self.dialogs.get(id)?))) {
-            Some((id, slot)) => slot.text.get(self.dialog_text.block(id.index), field::LOCAL_TAG),
-            None => &stateless,
-        };
-        let account = slot.account.and_then(|id| Some((id, self.accounts.get(id)?)));
-        let own = |which| match account {
-            Some((id, slot)) => slot.text.get(self.account_text.block(id.index), which),
-            None => &[],
-        };
-        let is_invite = request.method() == Some(Method::Invite);
-        let makes_dialog = is_invite && (101..300).contains(&status);
-        let tag = (status > 100).then_some(tag);
-        let mut writer = Writer::new(&mut self.scratch);
-        // `received` names where the request came from; the response goes where `reply_path` says
-        compose::begin_response(&mut writer, &request, path.remote, status, tag, makes_dialog);
-        if makes_dialog {
-            writer.open(HeaderName::Contact);
-            compose::write_contact_uri(&mut writer, own(account_text::IDENTITY), &path).close();
-        }
-        if is_invite && (200..300).contains(&status) || status == 405 {
-            write_allow(&mut writer, self.config.methods);
-        }
-        if status > 100 && !own(account_text::USER_AGENT).is_empty() {
-            writer.header(HeaderName::Server, own(account_text::USER_AGENT));
-        }
-        compose::write_extra(&mut writer, headers);
-        finish(&mut writer, &request).map_err(|_| Error::TooLong)
-    }
-
-    /// Answer a request inside a dialog at once, remembering the response for its repetitions.
-    pub(super) fn answer_inside(
-        &mut self,
-        now: Instant,
-        received: &Received<'_>,
-        status: u16,
-    ) -> Option<Id> {
-        let path = reply_path(&received.message, received.path);
-        let opened = self.open_server(now, path, &received.head, Need::Reserved, Purpose::None);
-        let Ok(id) = opened else {
-            self.refuse(received, status); // without a memory; a repetition may get 481
-            return None;
-        };
-        let source = Source::Given(id, &received.message);
-        match self.write_response(source, None, status, &[], |writer, _| writer.finish()) {
-            Ok(len) => self.send_response(now, id, status, len),
-            Err(_) => self.close_transaction(id),
-        }
-        Some(id)
+        heapless::Vec::from_slice(tag).ok()
     }
 }

@@ -9,8 +9,8 @@ use crate::time::Instant;
 
 use super::calls::SDP;
 use super::compose::write_allow;
-use super::incoming::Source;
 use super::receive::{Received, reply_path};
+use super::responding::Source;
 use super::slots::{Change, Purpose};
 use super::transactions::Need;
 use super::{Endpoint, Reason, Stage};
@@ -34,9 +34,11 @@ impl Endpoint<'_> {
             Method::Bye => self.peer_hung_up(now, received, call),
             Method::Invite => self.reinvited(now, received, call, dialog),
             Method::Options if !self.is_taken(method) => self.options_inside(now, received),
-            _ if self.is_taken(method) && self.live_call(call).is_ok() => {
-                self.take_request(now, received, Some(call));
+            // the application was told the end of this call: nobody takes it any more
+            _ if self.is_taken(method) && self.live_call(call).is_err() => {
+                self.refuse(received, 481);
             }
+            _ if self.is_taken(method) => self.take_request(now, received, Some(call)),
             _ => self.refuse_method(received),
         }
     }

@@ -22,6 +22,7 @@ mod poll;
 mod receive;
 mod requests;
 mod resolve;
+mod responding;
 mod responses;
 pub(crate) mod slots;
 mod stats;

@@ -64,13 +64,24 @@ impl Endpoint<'_> {
         status: u16,
         more: impl FnOnce(&mut Writer<'_>),
     ) {
+        let tag = self.stateless_tag(request);
+        self.reply_with_tag(request, path, status, &tag, more);
+    }
+
+    pub(super) fn reply_with_tag(
+        &mut self,
+        request: &Message<'_>,
+        path: Path,
+        status: u16,
+        tag: &[u8],
+        more: impl FnOnce(&mut Writer<'_>),
+    ) {
         if self.reply_to.is_some() {
             self.stats.replies_dropped += 1;
             return;
         }
-        let tag = self.stateless_tag(request);
         let mut writer = Writer::new(&mut self.reply);
-        compose::begin_response(&mut writer, request, path.remote, status, Some(&tag), false);
+        compose::begin_response(&mut writer, request, path.remote, status, Some(tag), false);
         more(&mut writer);
         match writer.finish() {
             Ok(len) => self.reply_to = Some((reply_path(request, path), len)),

@@ -9,8 +9,8 @@ use crate::time::Instant;
 
 use super::compose::{self, Branch, ContactKind, Party, Request, hex_text};
 use super::dialogs::Target;
-use super::incoming::Source;
 use super::receive::Received;
+use super::responding::Source;
 use super::responses::happening;
 use super::slots::{Machine, Purpose, RequestNews, Resolving, TransactionSlot, account_text};
 use super::transactions::Need;
@@ -209,7 +209,7 @@ impl Endpoint<'_> {
         let slot = self.transactions.get(id).ok_or(Error::Gone)?;
         let open = matches!(&slot.machine, Machine::ServerRequest(machine) if machine.is_open());
         if !open || slot.purpose != Purpose::Request {
-            return Err(Error::State);
+            return Err(Error::Gone); // it was answered before, or for the application
         }
         let bad = headers.iter().any(|header| custom::check(header).is_err());
         if !(200..=699).contains(&status) || bad {

@@ -426,7 +426,7 @@ impl Endpoint<'_> {
     }
 }
 
-fn tag_of_to<'m>(message: &Message<'m>) -> Option<&'m [u8]> {
+pub(super) fn tag_of_to<'m>(message: &Message<'m>) -> Option<&'m [u8]> {
     Head::parse(message).ok()?.to_tag
 }
 

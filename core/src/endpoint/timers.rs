@@ -8,7 +8,7 @@ use crate::table::Id;
 use crate::time::Instant;
 use crate::transaction::{Event as Happening, Gone};
 
-use super::incoming::Source;
+use super::responding::Source;
 use super::slots::{Cancel, Change, Machine, Purpose};
 use super::transactions::Need;
 use super::{CallId, Endpoint, Reason};
