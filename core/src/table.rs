@@ -235,6 +235,16 @@ impl<'a, T: Slot> Table<'a, T> {
         None
     }
 
+    /// The slots that have something to say, those that have waited longest first.
+    pub(crate) fn ready(&self) -> impl Iterator<Item = Id> {
+        let capacity = self.entries.len().max(1);
+        (0..self.queue_len).filter_map(move |place| {
+            let place = (self.queue_first as usize + place as usize) % capacity;
+            let id = self.at(self.entries.get(place)?.queue)?;
+            self.get(id).filter(|slot| slot.is_ready()).map(|_| id)
+        })
+    }
+
     /// Queue the slot at the end, if it is ready and not queued.
     fn queue(&mut self, index: u32) {
         let capacity = self.entries.len() as u32;

@@ -461,7 +461,7 @@ fn bindings_are_queried_without_a_contact() {
     let bindings = ["Contact: <sip:a@b>;expires=9", "Contact: <sip:c@d>;expires=8"];
     scene.answer(&query, 200, "r", &bindings, "");
     let heard = scene.heard();
-    let [Heard::Bindings(Some(text))] = heard.as_slice() else { panic!("{heard:?}") };
+    let [Heard::Bindings(Ok(text))] = heard.as_slice() else { panic!("{heard:?}") };
     assert!(text.contains(bindings[0]) && text.contains(bindings[1]));
     // the query left the registration alone
     let refresh = scene.wait_s(60, "REGISTER");
@@ -477,7 +477,8 @@ fn a_query_waits_for_the_register_on_its_way_and_its_failure_is_told() {
     scene.grant(&register, 60);
     let query = scene.one("REGISTER");
     scene.answer(&query, 403, "r", &[], "");
-    assert_eq!(scene.heard(), [Heard::Registered(60), Heard::Bindings(None)]);
+    assert_eq!(scene.heard(), [Heard::Registered(60), Heard::Bindings(Err(Reason::Rejected(403)))]);
+    assert!(scene.last_message().starts_with("SIP/2.0 403"));
 }
 
 #[test]
@@ -513,8 +514,10 @@ fn a_name_that_cannot_be_resolved_fails_what_waits_for_it() {
     let [Heard::Resolve(query, ..)] = heard.as_slice() else { panic!("{heard:?}") };
     scene.resolve(*query, &[]);
     let heard = scene.heard();
-    let [Heard::RegistrationFailed(Reason::Unreachable, Some(wait)), Heard::Bindings(None)] =
-        heard.as_slice()
+    let [
+        Heard::RegistrationFailed(Reason::Unreachable, Some(wait)),
+        Heard::Bindings(Err(Reason::Unreachable)),
+    ] = heard.as_slice()
     else {
         panic!("{heard:?}");
     };

@@ -234,10 +234,11 @@ impl Desk<'_> {
                 self.registration(line, RegistrationState::Unregistered);
                 self.listeners.tell(&Event::Unregistered { line });
             }
-            Core::Bindings { account, message } => {
+            Core::Bindings { account, outcome, message } => {
                 if let Some(line) = self.lines.get(&account) {
                     line.send_modify(|line| {
                         line.queries += 1;
+                        let message = message.filter(|_| outcome.is_ok());
                         line.bindings = message.as_ref().map(Message::new);
                     });
                 }

@@ -425,9 +425,12 @@ impl App {
                 self.registered = false;
                 Told::Unregistered
             }
-            Event::Bindings { message, .. } => Told::Bindings {
-                known: message.is_some(),
-                contacts: message.map(|message| contacts(message.bytes())).unwrap_or_default(),
+            Event::Bindings { outcome, message, .. } => Told::Bindings {
+                known: outcome.is_ok(),
+                contacts: message
+                    .filter(|_| outcome.is_ok())
+                    .map(|message| contacts(message.bytes()))
+                    .unwrap_or_default(),
             },
             Event::Incoming { call, .. } => {
                 let port = self.new_port();

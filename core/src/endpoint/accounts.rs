@@ -157,7 +157,7 @@ impl Endpoint<'_> {
         } else {
             self.accounts.update(account, |slot| slot.query_wanted = false);
             if self.send_register(now, account, Purpose::Query, ContactKind::None).is_err() {
-                self.tell_bindings(account, false);
+                self.tell_bindings(account, Err(Reason::NoRoom));
             }
         }
     }
@@ -286,7 +286,7 @@ impl Endpoint<'_> {
         self.accounts.update(account, |slot| slot.transaction = None);
         self.keep_inbox(received.message.bytes());
         if purpose == Purpose::Query {
-            self.tell_bindings(account, outcome.is_ok());
+            self.tell_bindings(account, outcome);
         } else {
             match outcome {
                 Ok(()) => self.registered(now, account, transaction, received),
@@ -382,7 +382,7 @@ impl Endpoint<'_> {
             slot.server = None;
         });
         if purpose == Purpose::Query {
-            self.tell_bindings(account, false);
+            self.tell_bindings(account, Err(reason));
         } else {
             self.registration_failed(now, account, reason, true, None);
         }
@@ -397,10 +397,10 @@ impl Endpoint<'_> {
         });
     }
 
-    pub(super) fn tell_bindings(&mut self, account: Id, known: bool) {
+    pub(super) fn tell_bindings(&mut self, account: Id, outcome: Result<(), Reason>) {
         let turn = self.turn;
         self.accounts.update(account, |slot| {
-            slot.bindings = Some(known);
+            slot.bindings = Some(outcome);
             slot.turn = turn;
         });
     }

@@ -35,11 +35,13 @@ pub enum Event<'e> {
         /// The 200.
         message: Option<Message<'e>>,
     },
-    /// All bindings of the address of record: the Contacts of `message`.
+    /// The answer to a query: all bindings of the address of record are the Contacts of `message`.
     Bindings {
         /// Whose.
         account: AccountId,
-        /// The 200; `None` where the query failed.
+        /// Whether they are known, or why not.
+        outcome: Result<(), Reason>,
+        /// The final response.
         message: Option<Message<'e>>,
     },
     /// Somebody calls.

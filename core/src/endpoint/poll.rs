@@ -32,7 +32,7 @@ enum Choice {
     Call(Id, News),
     Ended(Id, Reason, bool),
     Account(Id, AccountNews, bool),
-    Bindings(Id, bool),
+    Bindings(Id, Result<(), Reason>, bool),
     Request(Id, RequestNews, bool),
 }
 
@@ -56,7 +56,8 @@ impl Endpoint<'_> {
         }
         loop {
             if let Some(id) = self.calls.first_ready() {
-                return Some(self.choose_of_call(id));
+                let request = self.request_before_end(id);
+                return Some(request.unwrap_or_else(|| self.choose_of_call(id)));
             }
             if let Some(id) = self.accounts.first_ready() {
                 return Some(self.choose_of_account(id));
@@ -66,6 +67,20 @@ impl Endpoint<'_> {
                 return Some(choice);
             }
         }
+    }
+
+    /// A request inside a call is told before the call's end, also where both came undrained.
+    fn request_before_end(&mut self, call: Id) -> Option<Choice> {
+        let slot = self.calls.get(call)?;
+        if slot.resolving == Resolving::Wanted || slot.news.first() != News::ENDED {
+            return None;
+        }
+        let waits = |id: &Id| {
+            let slot = self.transactions.get(*id);
+            slot.is_some_and(|slot| slot.news.is_some() && slot.call == Some(call))
+        };
+        let request = self.transactions.ready().find(waits)?;
+        self.choose_of_transaction(request)
     }
 
     fn choose_of_call(&mut self, id: Id) -> Choice {
@@ -97,9 +112,9 @@ impl Endpoint<'_> {
             let fresh = slot.turn == turn;
             match (slot.news.take(), slot.bindings) {
                 (Some(news), _) => Choice::Account(id, news, fresh),
-                (None, Some(known)) => {
+                (None, Some(outcome)) => {
                     slot.bindings = None;
-                    Choice::Bindings(id, known && fresh)
+                    Choice::Bindings(id, outcome, fresh)
                 }
                 (None, None) => {
                     slot.resolving = Resolving::Asked;
@@ -173,9 +188,9 @@ impl Endpoint<'_> {
                 let message = if fresh { self.inbox_message() } else { None };
                 Action::Event(describe_account(AccountId(id), news, message))
             }
-            Choice::Bindings(id, known) => {
-                let message = if known { self.inbox_message() } else { None };
-                Action::Event(Event::Bindings { account: AccountId(id), message })
+            Choice::Bindings(id, outcome, fresh) => {
+                let message = if fresh { self.inbox_message() } else { None };
+                Action::Event(Event::Bindings { account: AccountId(id), outcome, message })
             }
             Choice::Request(id, news, fresh) => {
                 Action::Event(self.describe_request(id, news, fresh))

@@ -91,7 +91,7 @@ impl Endpoint<'_> {
             self.registration_failed(now, id, Reason::Unreachable, true, None);
         }
         if self.accounts.update(id, |slot| core::mem::take(&mut slot.query_wanted)) == Some(true) {
-            self.tell_bindings(id, false);
+            self.tell_bindings(id, Err(Reason::Unreachable));
         }
     }
 

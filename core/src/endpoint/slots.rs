@@ -70,8 +70,8 @@ pub(crate) struct AccountSlot {
     /// The REGISTER that is on its way.
     pub(crate) transaction: Option<Id>,
     pub(crate) news: Option<AccountNews>,
-    /// The bindings were asked for, and are known or not.
-    pub(crate) bindings: Option<bool>,
+    /// How a query of the bindings ended.
+    pub(crate) bindings: Option<Result<(), Reason>>,
     pub(crate) turn: u32,
 }
 

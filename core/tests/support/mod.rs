@@ -28,7 +28,7 @@ pub enum Heard {
     Registered(u32),
     RegistrationFailed(Reason, Option<u32>),
     Unregistered,
-    Bindings(Option<String>),
+    Bindings(Result<String, Reason>),
     Incoming(CallId),
     Progress(CallId, u16),
     Media(CallId, Stage, MediaPlan),
@@ -215,7 +215,9 @@ fn owned(event: Event<'_>) -> Heard {
             Heard::RegistrationFailed(reason, retry_s)
         }
         Event::Unregistered { .. } => Heard::Unregistered,
-        Event::Bindings { message, .. } => Heard::Bindings(text(message)),
+        Event::Bindings { outcome, message, .. } => {
+            Heard::Bindings(outcome.map(|()| text(message).unwrap()))
+        }
         Event::Incoming { call, message, .. } => {
             assert!(message.is_some(), "an INVITE comes with its message");
             Heard::Incoming(call)
