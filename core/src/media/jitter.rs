@@ -77,6 +77,35 @@ impl JitterBuffer {
         }
     }
 
+    /// As new. What is not present in the ring is never read, so its bytes may stay.
+    pub(super) fn reset(&mut self) {
+        let Self {
+            ring: _,
+            present,
+            codec,
+            running,
+            next,
+            end,
+            depth,
+            gap,
+            margin,
+            lead,
+            window_late,
+            window_played,
+            strays,
+            stray_end,
+            counts,
+        } = self;
+        *present = [0; WORDS];
+        *codec = Codec::Pcmu;
+        *running = false;
+        (*next, *end, *depth, *gap) = (0, 0, 0, 0);
+        (*margin, *lead) = (0, 0);
+        (*window_late, *window_played) = (0, 0);
+        (*strays, *stray_end) = (0, 0);
+        *counts = JitterCounts::default();
+    }
+
     /// Forgets the audio of an ended stream; what was learnt of the network stays.
     pub(super) fn clear(&mut self) {
         self.present = [0; WORDS];

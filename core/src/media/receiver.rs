@@ -80,6 +80,19 @@ impl Receiver {
         }
     }
 
+    /// As new, without moving a whole one over the stack.
+    pub(super) fn reset(&mut self) {
+        let Self { latch, heard, source, newcomer, jitter, digits, counts, moved } = self;
+        *latch = Latch::new();
+        *heard = false;
+        *source = Source::new(0, 0);
+        *newcomer = Newcomer { packets: 0, ssrc: 0, next_sequence: 0 };
+        jitter.reset();
+        *digits = DigitReceiver::new();
+        *counts = ReceiverCounts::default();
+        *moved = false;
+    }
+
     /// The source that is received, once one is.
     pub(super) fn source(&self) -> Option<&Source> {
         self.heard.then_some(&self.source)

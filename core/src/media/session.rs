@@ -60,13 +60,7 @@ impl Session {
             sender: Sender::new(),
             receiver: Receiver::new(),
             control: Control::new(),
-            silence: SilenceWatch {
-                limit: Duration::ZERO,
-                life: Instant::ZERO,
-                bye: false,
-                reported: false,
-                pending: false,
-            },
+            silence: SilenceWatch::IDLE,
             random: Random::new([0; 32]),
             rtcp_source: NOWHERE,
             invalid_rtcp: 0,
@@ -86,7 +80,7 @@ impl Session {
     /// Starts an [`idle`](Self::idle) session in place; a session that ran begins anew.
     pub fn start(&mut self, plan: &MediaPlan, seed: [u8; 32], now: Instant) {
         if self.state != State::Idle {
-            *self = Self::idle();
+            self.reset();
         }
         self.random = Random::new(seed);
         let [a, b, c, d, e, f, g, h, i, j, rest @ ..] = self.random.bytes(Purpose::Rtp);
@@ -98,6 +92,34 @@ impl Session {
         self.silence.limit = Duration::from_millis(MEDIA_SILENCE_MS);
         self.state = State::Running;
         self.set_plan(now, plan);
+    }
+
+    /// Forgets the stream that was, part by part: a whole new session would pass over the stack,
+    /// which is small where sessions are large.
+    fn reset(&mut self) {
+        let Self {
+            state,
+            plan,
+            types,
+            sender,
+            receiver,
+            control,
+            silence,
+            random: _,
+            rtcp_source,
+            invalid_rtcp,
+            foreign_rtcp,
+            buffer: _, // written before it is read
+        } = self;
+        *state = State::Idle;
+        *plan = NO_PLAN;
+        *types = [ReceiveTypes::none(); 2];
+        *sender = Sender::new();
+        receiver.reset();
+        *control = Control::new();
+        *silence = SilenceWatch::IDLE;
+        *rtcp_source = NOWHERE;
+        (*invalid_rtcp, *foreign_rtcp) = (0, 0);
     }
 
     /// Samples in one frame: what [`tick`](Self::tick) takes and gives, and how often it is due
@@ -357,6 +379,14 @@ impl Session {
 }
 
 impl SilenceWatch {
+    const IDLE: Self = Self {
+        limit: Duration::ZERO,
+        life: Instant::ZERO,
+        bye: false,
+        reported: false,
+        pending: false,
+    };
+
     fn hear(&mut self, now: Instant) {
         self.life = now;
         self.bye = false;
