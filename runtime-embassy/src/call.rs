@@ -132,7 +132,7 @@ impl<'d> Call<'d> {
         self.phone.0.command(command)?;
         self.wait(|call| {
             if call.refused != before.1 {
-                return Some(call.refusal.map_or(Ok(()), |reason| Err(Error::Failed(reason))));
+                return Some(call.outcome.result());
             }
             (call.agreed != before.0).then_some(Ok(()))
         })

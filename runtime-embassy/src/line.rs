@@ -61,7 +61,7 @@ impl<'d> Line<'d> {
                 return Some(Err(Error::Closed));
             }
             let line = state.line(self.id).filter(|line| line.answers != before)?;
-            Some(line.failure.map_or(Ok(()), |reason| Err(Error::Failed(reason))))
+            Some(line.outcome.result())
         });
         news.await
     }

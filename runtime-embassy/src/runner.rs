@@ -94,6 +94,7 @@ impl Driver<'_> {
     }
 
     /// At most one message: its actions come before the next.
+    #[inline(never)] // its frame must not lie under the others'
     fn take_sip(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
         let (shared, trace) = (self.shared, &mut self.trace);
         receive(&mut self.sockets.sip, cx, |remote, bytes| {
@@ -106,6 +107,7 @@ impl Driver<'_> {
     }
 
     /// At most one datagram of each media socket.
+    #[inline(never)] // its frame must not lie under the others'
     fn take_media(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
         let shared = self.shared;
         let mut busy = false;
@@ -128,6 +130,7 @@ impl Driver<'_> {
     }
 
     /// Carries out what the endpoint says, as long as the network takes messages.
+    #[inline(never)] // its frame must not lie under the others'
     fn carry_out(&mut self, now: Instant, cx: &mut Context<'_>) {
         let shared = self.shared;
         let Ok(mut guard) = shared.step() else { return };
@@ -174,6 +177,7 @@ impl Driver<'_> {
     }
 
     /// Plays the frames that are due.
+    #[inline(never)] // its frame must not lie under the others'
     fn play(&mut self, now: Instant, cx: &mut Context<'_>) {
         let shared = self.shared;
         let Ok(mut guard) = shared.step() else { return };

@@ -48,8 +48,8 @@ pub(crate) struct LineEntry {
     pub(crate) registered: bool,
     /// Counts answers of the registrar.
     pub(crate) answers: u32,
-    /// Why the last one was none that we wanted.
-    pub(crate) failure: Option<Reason>,
+    /// What the last one said.
+    pub(crate) outcome: Outcome,
 }
 
 /// What is kept of a call. All zero while idle.
@@ -65,12 +65,32 @@ pub(crate) struct CallEntry {
     pub(crate) agreed: u32,
     /// Counts refused changes.
     pub(crate) refused: u32,
-    pub(crate) refusal: Option<Reason>,
+    /// What the last change came to.
+    pub(crate) outcome: Outcome,
     pub(crate) media: Media,
+}
+
+/// How something went. Its own tag keeps the idle value zero: an `Option<Reason>` would say `None`
+/// by a reason that does not exist, and drag all memory of a phone into flash.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+pub(crate) enum Outcome {
+    Good,
+    Failed(Reason),
+}
+
+impl Outcome {
+    pub(crate) fn result(self) -> Result<(), Error> {
+        match self {
+            Self::Good => Ok(()),
+            Self::Failed(reason) => Err(Error::Failed(reason)),
+        }
+    }
 }
 
 /// How far a call is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(u8)] // as `Outcome`
 #[non_exhaustive]
 pub enum Phase {
     /// Not answered yet, no provisional response either.
@@ -245,11 +265,14 @@ impl<'d> State<'d> {
         self.calls.iter().position(|call| call.id.is_none())
     }
 
+    #[inline(never)] // its frame must not lie under the endpoint's
     pub(crate) fn apply(&mut self, now: Instant, news: News) {
         match news {
-            News::Registered(id) => self.registration(id, true, None),
-            News::Unregistered(id) => self.registration(id, false, None),
-            News::RegistrationFailed(id, reason) => self.registration(id, false, Some(reason)),
+            News::Registered(id) => self.registration(id, true, Outcome::Good),
+            News::Unregistered(id) => self.registration(id, false, Outcome::Good),
+            News::RegistrationFailed(id, reason) => {
+                self.registration(id, false, Outcome::Failed(reason))
+            }
             News::Incoming(id, line) => self.incoming(now, id, line),
             News::Progress(id, status) => self.set_phase(id, Phase::Progress(status)),
             News::Established(id) => self.set_phase(id, Phase::Established),
@@ -257,7 +280,7 @@ impl<'d> State<'d> {
             News::HoldFailed(id, reason) => {
                 if let Some(call) = self.call(id) {
                     call.refused = call.refused.wrapping_add(1);
-                    call.refusal = Some(reason);
+                    call.outcome = Outcome::Failed(reason);
                 }
             }
             News::Ended(id, reason) => {
@@ -275,10 +298,10 @@ impl<'d> State<'d> {
         self.waiters.wake();
     }
 
-    fn registration(&mut self, id: AccountId, registered: bool, failure: Option<Reason>) {
+    fn registration(&mut self, id: AccountId, registered: bool, outcome: Outcome) {
         if let Some(line) = self.line(id) {
             line.registered = registered;
-            line.failure = failure;
+            line.outcome = outcome;
             line.answers = line.answers.wrapping_add(1);
         }
     }
@@ -301,6 +324,7 @@ impl<'d> State<'d> {
         }
     }
 
+    #[inline(never)] // for its frame, which the others need not carry
     fn media(&mut self, now: Instant, id: CallId, stage: Stage, plan: &MediaPlan) {
         let seed = self.random.bytes(Purpose::Rtp);
         let silence = self.settings.media_silence.map(Duration::from);
@@ -326,7 +350,7 @@ impl<'d> State<'d> {
 
 impl LineEntry {
     pub(crate) const fn idle() -> Self {
-        Self { id: None, wanted: false, registered: false, answers: 0, failure: None }
+        Self { id: None, wanted: false, registered: false, answers: 0, outcome: Outcome::Good }
     }
 }
 
@@ -340,7 +364,7 @@ impl CallEntry {
             phase: Phase::Waiting,
             agreed: 0,
             refused: 0,
-            refusal: None,
+            outcome: Outcome::Good,
             media: Media::idle(),
         }
     }
@@ -352,7 +376,7 @@ impl CallEntry {
         self.phase = Phase::Waiting;
         self.agreed = 0;
         self.refused = 0;
-        self.refusal = None;
+        self.outcome = Outcome::Good;
         self.media.runs = false;
         self.media.captured.clear();
         self.media.heard.clear();
