@@ -4,6 +4,7 @@
 //!   hold no `unsafe` and are tested on the host against models of the chips.
 //! - [`elapsed`] turns a wrapping counter into microseconds.
 //! - [`settings`] reads `name=value` words: server, user, password.
+//! - `boot` (bare-metal targets only) starts network and phone: what every program begins with.
 //! - `board` (bare-metal targets only) is the one module with `unsafe`: registers, interrupts,
 //!   executor, semihosting. Porting to another board means one more file there.
 #![cfg_attr(not(test), no_std)]
@@ -15,6 +16,13 @@
 
 #[cfg(target_os = "none")]
 pub mod board;
+#[cfg(target_os = "none")]
+pub mod boot;
 pub mod elapsed;
 pub mod nic;
 pub mod settings;
+
+/// Half a second of 700 Hz, a WAV in flash.
+pub const PROMPT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/prompt.wav"));
+/// The frequency of [`PROMPT`], hertz.
+pub const PROMPT_HZ: u32 = 700;

@@ -23,14 +23,23 @@ impl<'a> Settings<'a> {
         decimal(self.text(name)?)
     }
 
+    /// An IPv4 address, `10.0.2.2`.
+    pub fn ipv4(&self, name: &str) -> Option<Ipv4Addr> {
+        ipv4(self.text(name)?)
+    }
+
     /// An IPv4 address with a port, `10.0.2.2:5060`.
     pub fn address(&self, name: &str) -> Option<SocketAddrV4> {
         let (host, port) = self.text(name)?.split_once(':')?;
-        let mut octets = host.split('.').map(|part| u8::try_from(decimal(part)?).ok());
-        let mut octet = || octets.next()?;
-        let host = Ipv4Addr::new(octet()?, octet()?, octet()?, octet()?);
-        Some(SocketAddrV4::new(host, u16::try_from(decimal(port)?).ok()?))
+        Some(SocketAddrV4::new(ipv4(host)?, u16::try_from(decimal(port)?).ok()?))
     }
+}
+
+fn ipv4(text: &str) -> Option<Ipv4Addr> {
+    let mut octets = text.split('.').map(|part| u8::try_from(decimal(part)?).ok());
+    let mut octet = || octets.next()?;
+    let address = Ipv4Addr::new(octet()?, octet()?, octet()?, octet()?);
+    octets.next().is_none().then_some(address)
 }
 
 fn decimal(text: &str) -> Option<u32> {
@@ -61,8 +70,13 @@ mod tests {
     fn addresses_need_four_octets_and_a_port() {
         let at = |words| Settings::new(words).address("peer").map(|found| found.to_string());
         assert_eq!(at("peer=10.0.2.2:5060").as_deref(), Some("10.0.2.2:5060"));
-        for wrong in ["peer=10.0.2:1", "peer=10.0.2.256:1", "peer=10.0.2.2", "peer=10.0.2.2:65536"]
-        {
+        for wrong in [
+            "peer=10.0.2:1",
+            "peer=1.2.3.4.5:1",
+            "peer=10.0.2.256:1",
+            "peer=10.0.2.2",
+            "peer=10.0.2.2:65536",
+        ] {
             assert_eq!(at(wrong), None, "{wrong}");
         }
     }

@@ -27,9 +27,14 @@ pub fn print(parts: &[&str]) {
             length += 1;
         }
     }
+    write(line.get(..length).unwrap_or_default());
+}
+
+/// Writes bytes as they are.
+pub fn write(bytes: &[u8]) {
     // A console that is gone is no reason to stop a phone.
     if let Ok(mut console) = hio::hstdout() {
-        let _ = console.write_all(line.get(..length).unwrap_or_default());
+        let _ = console.write_all(bytes);
     }
 }
 

@@ -1,0 +1,105 @@
+//! Starts network and phone: the few lines that a program for another board writes anew.
+
+use embassy_executor::Spawner;
+use embassy_net::StackResources;
+use sansip_embassy::trace::Lines;
+use sansip_embassy::{Advertised, Error, Phone, Reason, Resources, Runner};
+use static_cell::{ConstStaticCell, StaticCell};
+
+use crate::board::host::{self, Decimal};
+use crate::board::{self, Nic, executor, stack};
+use crate::settings::Settings;
+
+/// Boots the board, joins the network by DHCP and hands the phone to `program`, which spawns its
+/// task. Settings of a run: `address=`, `sip-port=` and `rtp-port=` say how peers reach the phone
+/// behind port forwarding; `trace=1` shows every SIP message.
+pub fn run(program: impl FnOnce(Spawner, Phone<'static>, Settings<'static>)) -> ! {
+    // Sockets of the network itself (DHCP, DNS), and of a phone with two calls.
+    static NETWORK: StaticCell<StackResources<{ 2 + 1 + 2 * 2 }>> = StaticCell::new();
+    static PHONE: ConstStaticCell<Resources<'static>> = ConstStaticCell::new(Resources::new());
+
+    let nic = board::start();
+    let settings = host::settings();
+    let entropy = host::entropy(&settings);
+    let config = embassy_net::Config::dhcpv4(Default::default());
+    let resources = NETWORK.init_with(StackResources::new);
+    // The network draws ports and identifiers from it, nothing secret.
+    let seed = u64::from_le_bytes(*entropy.first_chunk().unwrap_or(&[0; 8]));
+    let (stack, network) = embassy_net::new(nic, config, resources, seed);
+    let (phone, mut runner) = Phone::bind(stack, PHONE.take(), phone_settings(&settings), entropy);
+    if settings.text("trace").is_some() {
+        static TRACE: StaticCell<Console> = StaticCell::new();
+        runner = runner.with_trace(TRACE.init(Lines(host::write)));
+    }
+    executor::run(|spawner| match (run_network(network), run_phone(runner)) {
+        (Ok(network), Ok(runner)) => {
+            spawner.spawn(network);
+            spawner.spawn(runner);
+            program(spawner, phone, settings);
+        }
+        _ => host::exit(false),
+    })
+}
+
+/// A trace sink that writes to the host.
+type Console = Lines<fn(&[u8])>;
+
+fn phone_settings(words: &Settings<'_>) -> sansip_embassy::Settings {
+    let port = |name, usual| words.number(name).and_then(|n| n.try_into().ok()).unwrap_or(usual);
+    let mut settings = sansip_embassy::Settings::default();
+    settings.advertised = words.ipv4("address").map(|address| Advertised {
+        address: address.into(),
+        sip_port: port("sip-port", settings.sip_port),
+        rtp_port: port("rtp-port", settings.rtp_port),
+    });
+    settings
+}
+
+#[embassy_executor::task]
+async fn run_network(mut runner: embassy_net::Runner<'static, Nic>) -> ! {
+    runner.run().await
+}
+
+#[embassy_executor::task]
+async fn run_phone(mut runner: Runner<'static>) -> ! {
+    runner.run().await
+}
+
+/// Ends the program: says which step failed and why, prints how deep the stack was, and gives the
+/// host its exit status.
+pub fn finish(result: Result<(), (&'static str, Error)>) -> ! {
+    if let Err((step, error)) = result {
+        let status = match error {
+            Error::Failed(Reason::Rejected(status)) => status,
+            _ => 0,
+        };
+        host::print(&[
+            "FAILED ",
+            step,
+            ": ",
+            reason(error),
+            " ",
+            Decimal::new(status.into()).text(),
+        ]);
+    }
+    let stack = stack::measure();
+    let (used, available) = (Decimal::new(stack.used as u32), Decimal::new(stack.available as u32));
+    host::print(&["stack ", used.text(), " of ", available.text(), " bytes"]);
+    host::exit(result.is_ok())
+}
+
+/// A short word; `Display` would bring the formatting code.
+fn reason(error: Error) -> &'static str {
+    match error {
+        Error::Refused(_) => "refused",
+        Error::Failed(Reason::Rejected(_)) => "rejected",
+        Error::Failed(Reason::TimedOut | Reason::NoAnswer) => "no answer",
+        Error::Failed(Reason::Unreachable) => "unreachable",
+        Error::Failed(Reason::AuthenticationFailed) => "authentication failed",
+        Error::Failed(Reason::MediaSilent) => "no media",
+        Error::Failed(_) => "ended",
+        Error::Wav(_) => "not a WAV",
+        Error::Digits(_) => "digits",
+        _ => "closed",
+    }
+}
