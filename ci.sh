@@ -7,7 +7,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
-STEPS=(fmt lint doc test no-std features msrv interop audit)
+STEPS=(fmt lint doc test no-std features msrv instructions interop audit)
 BARE_METAL_TARGETS=(thumbv6m-none-eabi thumbv7em-none-eabihf)
 # Packages outside the workspace, because they are built for another target.
 OWN_WORKSPACES=(fuzz examples/firmware)
@@ -79,6 +79,13 @@ step_msrv() { # each package builds with the rust-version that it states
     # shellcheck disable=SC2086 # one word an option
     rustup run "$version" cargo check --locked --all-features $packages --target-dir "$(target_dir)/msrv"
   done
+}
+
+step_instructions() { # exact costs under callgrind stay within core/benches/instructions.tsv
+  local code=0
+  tests/ci/instructions.sh || code=$?
+  [ $code != 3 ] || skip "valgrind cannot be installed here"
+  return $code
 }
 
 step_interop() { # real peers: Asterisk, SIPp, baresip
