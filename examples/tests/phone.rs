@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Output, Stdio};
 
 use sansip_sim::pbx::driver as pbx;
+use sansip_tokio::Phone;
 use tokio::process::Command;
 
 async fn run(program: &str, arguments: &[&str]) -> (Option<i32>, String) {
@@ -83,6 +84,22 @@ async fn the_newcomers_program_runs_and_is_short() {
     assert!(source.lines().count() <= 35, "the README promises 35 lines");
     std::fs::remove_dir_all(folder).unwrap();
     std::fs::remove_file(file).unwrap();
+}
+
+#[tokio::test]
+async fn a_phone_that_shuts_down_is_no_longer_registered() {
+    let (_pbx, server) = start_pbx().await;
+    let identity = format!("sip:106@{server}");
+    let gone = Phone::bind("127.0.0.1:0").await.unwrap();
+    let stays = Phone::bind("127.0.0.1:0").await.unwrap();
+    gone.line(&identity, "test106").unwrap().register().await.unwrap();
+    let line = stays.line(&identity, "test106").unwrap();
+    line.register().await.unwrap();
+    assert_eq!(line.bindings().await.unwrap().len(), 2);
+    gone.shutdown().await;
+    let left = line.bindings().await.unwrap();
+    let port = stays.local_address().port().to_string();
+    assert!(left.len() == 1 && left[0].uri.ends_with(&port), "{left:?}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use sansip::endpoint::{CallId, Command, Stage};
-use sansip::limits::FRAME_MAX;
+use sansip::limits::{FRAME_MAX, TICK_GAP_MS};
 use sansip::media::{DigitsError, MediaEvent, Report, Session, Sink, Source};
 use sansip::path::Path;
 use sansip::rtp::Digit;
@@ -83,6 +83,7 @@ impl MediaTask {
             traces: Vec::new(),
             jobs: VecDeque::new(),
             next_tick: Instant::now(),
+            last_tick: Moment::ZERO,
         };
         loop {
             tokio::select! {
@@ -122,6 +123,7 @@ struct Stream {
     jobs: VecDeque<DigitsJob>,
     /// When the next frame is due: counted on from the last due time, so that nothing drifts.
     next_tick: Instant,
+    last_tick: Moment,
 }
 
 impl Stream {
@@ -157,6 +159,7 @@ impl Stream {
                 self.session.set_silence_limit(self.shared.media_silence);
                 self.started = true;
                 self.next_tick = Instant::now();
+                self.last_tick = now;
             }
         }
     }
@@ -213,11 +216,17 @@ impl Stream {
             self.tell(event);
         }
         self.finish_digits();
-        self.next_tick += Duration::from_micros(frame.max(1) as u64 * 125);
-        let now = Instant::now();
-        if now.saturating_duration_since(self.next_tick) > STALL {
-            self.next_tick = now;
-        }
+        self.schedule(now, frame);
+    }
+
+    /// The next frame is due one frame after this one was, so that nothing drifts and short delays
+    /// are made up for; after a stop over which the session moves its timestamps, from now on.
+    fn schedule(&mut self, now: Moment, frame: usize) {
+        let length = Duration::from_micros(frame.max(FRAME_MIN) as u64 * 125);
+        let gap = Duration::from(now.since(self.last_tick));
+        let stalled = gap > Duration::from_millis(TICK_GAP_MS) + 2 * length;
+        self.next_tick = if stalled { Instant::now() } else { self.next_tick } + length;
+        self.last_tick = now;
     }
 
     /// The next samples of the source; it waits while the plan lets nothing be sent.
@@ -313,5 +322,5 @@ async fn send(socket: &UdpSocket, bytes: &[u8], to: SocketAddr) {
 const PACKET_MAX: usize = 2048;
 /// Packets taken at once.
 const BATCH: usize = 64;
-/// After a longer stop the missed frames are skipped rather than sent in a burst.
-const STALL: Duration = Duration::from_millis(100);
+/// Samples of ten milliseconds, so that no plan can make the clock spin.
+const FRAME_MIN: usize = 80;
