@@ -27,6 +27,7 @@ impl Driver {
     }
 
     pub(crate) async fn run(mut self) {
+        let _end = End(Arc::clone(&self.shared));
         let mut buffer = vec![0; DATAGRAM_MAX];
         let mut failures = 0_u32;
         loop {
@@ -63,7 +64,6 @@ impl Driver {
                 changed = self.stop.changed() => if changed.is_err() { break },
             }
         }
-        self.shared.lock().close();
     }
 
     /// Takes more datagrams that are there already, in their order, each in a turn of its own.
@@ -121,6 +121,15 @@ impl Driver {
             self.shared.net.forget();
             self.shared.input(Some(Input::SendFailed { path }));
         }
+    }
+}
+
+/// Ends every wait when the driver ends, also by a panic of a sink or with its runtime.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.lock().close();
     }
 }
 

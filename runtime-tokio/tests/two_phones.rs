@@ -301,6 +301,15 @@ async fn every_message_is_traced_in_both_directions() {
 }
 
 #[tokio::test]
+async fn a_sink_that_panics_closes_the_phone_rather_than_hanging_it() {
+    let (alice, line) = phone("alice").await;
+    alice.trace(|_: &Record<'_>| panic!("a bug of the application"));
+    let call = within(2, line.call("sip:bob@127.0.0.1:9")).await;
+    assert_eq!(call.unwrap_err(), Error::Closed);
+    within(4, alice.shutdown()).await;
+}
+
+#[tokio::test]
 async fn events_come_in_order_and_end_with_the_phone() {
     let ((alice, line), (bob, _)) = (phone("alice").await, phone("bob").await);
     let mut events = alice.events();
