@@ -2,7 +2,7 @@
 
 use super::grammar::{is_token, trim};
 use super::message::ParseError;
-use super::name::HeaderName;
+use super::name::{HeaderName, usual};
 
 /// One header field of a message.
 #[derive(Clone, Copy, Debug)]
@@ -196,25 +196,16 @@ impl<'a> Span<'a> {
     /// The field that begins at `start`; `None` at the empty line that ends the section.
     #[inline(always)]
     pub(super) fn scan(bytes: &'a [u8], start: usize) -> Result<Option<Self>, ParseError> {
-        match bytes.get(start..) {
+        let field = match bytes.get(start..) {
             None | Some([]) => return Err(ParseError::Truncated),
             Some([b'\n', ..] | [b'\r', b'\n', ..]) => return Ok(None),
-            Some(_) => {}
-        }
+            Some(field) => field,
+        };
         let (mut text_end, mut end) = line_end(bytes, start)?;
-        let line = bytes.get(start..text_end).unwrap_or_default();
-        let colon = memchr::memchr(b':', line).ok_or(ParseError::HeaderName)?;
-        let mut raw_name = line.get(..colon).unwrap_or_default();
-        while let [before @ .., b' ' | b'\t'] = raw_name {
-            raw_name = before;
-        }
-        let name = HeaderName::parse(raw_name);
-        // A known name is made of token bytes; the others have to show it.
-        if matches!(name, HeaderName::Other(_))
-            && (raw_name.is_empty() || !raw_name.iter().all(|byte| is_token(*byte)))
-        {
-            return Err(ParseError::HeaderName);
-        }
+        let (name, name_len, colon) = match usual(field) {
+            Some((name, colon)) => (name, colon, colon),
+            None => field_name(bytes.get(start..text_end).unwrap_or_default())?,
+        };
         while let Some(b' ' | b'\t') = bytes.get(end) {
             (text_end, end) = line_end(bytes, end)?;
         }
@@ -229,7 +220,7 @@ impl<'a> Span<'a> {
                 (value_start, value_start + trim_end(text).len())
             }
         };
-        let name_end = start + raw_name.len();
+        let name_end = start + name_len;
         Ok(Some(Self { name, start, name_end, value_start, value_end, end }))
     }
 
@@ -246,6 +237,23 @@ impl<'a> Span<'a> {
             value_start: u16::try_from(self.value_start - self.start).ok()?,
         })
     }
+}
+
+/// The name that a line begins with, its length, and where its colon stands.
+fn field_name(line: &[u8]) -> Result<(HeaderName<'_>, usize, usize), ParseError> {
+    let colon = memchr::memchr(b':', line).ok_or(ParseError::HeaderName)?;
+    let mut raw = line.get(..colon).unwrap_or_default();
+    while let [before @ .., b' ' | b'\t'] = raw {
+        raw = before;
+    }
+    let name = HeaderName::parse(raw);
+    // A known name is made of token bytes; the others have to show it.
+    if matches!(name, HeaderName::Other(_))
+        && (raw.is_empty() || !raw.iter().all(|byte| is_token(*byte)))
+    {
+        return Err(ParseError::HeaderName);
+    }
+    Ok((name, raw.len(), colon))
 }
 
 /// Where the line that begins at `start` ends: before its line end, and after it.
