@@ -4,8 +4,9 @@ use core::fmt;
 
 use super::address::NameAddr;
 use super::grammar::{ValueError, number};
-use super::message::{Message, StartLine};
+use super::message::Message;
 use super::name::{HeaderName, Method};
+use super::start_line::StartLine;
 use super::uri::Uri;
 use super::values::CSeq;
 use super::via::Via;

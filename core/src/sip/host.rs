@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::grammar::{Parsed, digits, is_host, number, run};
+use super::grammar::{HOST, Parsed, digits, leading, number};
 
 /// A host as it came. IPv6 addresses keep their brackets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,14 +52,15 @@ pub(super) fn host(input: &[u8]) -> Parsed<'_, Host<'_>> {
     let refused = Err(nom::Err::Error(()));
     let len = match input {
         [b'[', inner @ ..] => {
-            let (address, rest) =
-                run(inner, |byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
+            let is_address = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+            let len = inner.iter().position(|byte| !is_address(byte)).unwrap_or(inner.len());
+            let (address, rest) = inner.split_at_checked(len).unwrap_or((inner, &[]));
             match rest {
                 [b']', ..] if address.contains(&b':') => address.len() + 2,
                 _ => return refused,
             }
         }
-        _ => run(input, is_host).0.len(),
+        _ => leading(input, HOST).0.len(),
     };
     match input.split_at_checked(len) {
         Some((raw, rest)) if !raw.is_empty() => Ok((rest, Host { raw })),

@@ -113,6 +113,7 @@ macro_rules! header_names {
     };
 }
 
+// The first of these are those that `Message` keeps an index of, in its order.
 header_names! {
     Via = "Via" / "v",
     From = "From" / "f",
@@ -125,17 +126,17 @@ header_names! {
     RecordRoute = "Record-Route",
     ContentLength = "Content-Length" / "l",
     ContentType = "Content-Type" / "c",
+    Expires = "Expires",
+    Supported = "Supported" / "k",
+    Require = "Require",
     ContentEncoding = "Content-Encoding" / "e",
     ContentDisposition = "Content-Disposition",
     ContentLanguage = "Content-Language",
     ContentId = "Content-ID",
     MimeVersion = "MIME-Version",
-    Expires = "Expires",
     MinExpires = "Min-Expires",
     Allow = "Allow",
     AllowEvents = "Allow-Events" / "u",
-    Supported = "Supported" / "k",
-    Require = "Require",
     ProxyRequire = "Proxy-Require",
     Unsupported = "Unsupported",
     Accept = "Accept",
@@ -250,7 +251,7 @@ impl fmt::Display for HeaderName<'_> {
 /// The header whose name and colon a field begins with, and where the colon stands, for the names
 /// that most messages have, as most peers write them. `None` says nothing: ask
 /// [`HeaderName::parse`]. This is what makes reading fast: a compare or two of whole words a line.
-#[inline]
+#[inline(always)]
 pub(super) fn usual(field: &[u8]) -> Option<(HeaderName<'static>, usize)> {
     macro_rules! first_of {
         ($($prefix:literal = $variant:ident),+) => {{
@@ -267,6 +268,7 @@ pub(super) fn usual(field: &[u8]) -> Option<(HeaderName<'static>, usize)> {
         b'M' => first_of!(b"Max-Forwards:" = MaxForwards, b"Min-SE:" = MinSe),
         b'E' => first_of!(b"Expires:" = Expires),
         b'U' => first_of!(b"User-Agent:" = UserAgent),
+        b'P' => first_of!(b"P-Asserted-Identity:" = PAssertedIdentity),
         b'R' => first_of!(b"Record-Route:" = RecordRoute, b"Route:" = Route, b"Require:" = Require),
         b'S' => first_of!(
             b"Supported:" = Supported,

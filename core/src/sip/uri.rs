@@ -1,6 +1,6 @@
 //! URIs: sip, sips and tel in parts, any other scheme as a whole (RFC 3261 s19.1, RFC 3966).
 
-use super::grammar::{ValueError, is_uri, is_uri_header, is_uri_param, is_user, run};
+use super::grammar::{URI_HEADER, URI_PARAM, USER, ValueError, before, is_uri, leading};
 use super::host::{Host, host, port};
 use super::params::Params;
 use super::via::TransportName;
@@ -169,18 +169,16 @@ impl<'a> Uri<'a> {
         if let Some(at) = memchr::memchr(b'@', rest) {
             let userinfo = rest.get(..at).unwrap_or_default();
             rest = rest.get(at + 1..).unwrap_or_default();
-            let (user, password) = match memchr::memchr(b':', userinfo) {
-                Some(colon) => (userinfo.get(..colon), userinfo.get(colon + 1..)),
-                None => (Some(userinfo), None),
+            let after_user = after_escaped(userinfo, USER);
+            self.user = Some(before(userinfo, after_user));
+            self.password = match after_user {
+                [] => None,
+                [b':', password @ ..] if after_escaped(password, USER).is_empty() => Some(password),
+                _ => return Err(ValueError::Syntax),
             };
-            let well_formed = |part: &[u8]| has_valid_escapes(part, is_user);
-            if userinfo.is_empty()
-                || !user.is_some_and(well_formed)
-                || !password.is_none_or(well_formed)
-            {
+            if self.user == Some(&[]) {
                 return Err(ValueError::Syntax);
             }
-            (self.user, self.password) = (user, password);
         }
         let (mut rest, host) = host(rest)?;
         self.host = Some(host);
@@ -193,9 +191,11 @@ impl<'a> Uri<'a> {
     }
 
     fn read_tel(&mut self, rest: &'a [u8]) -> Result<(), ValueError> {
-        let (number, rest) = run(rest, |byte| {
+        let is_digit = |byte: u8| {
             byte.is_ascii_hexdigit() || matches!(byte, b'+' | b'*' | b'#') || is_separator(byte)
-        });
+        };
+        let len = rest.iter().position(|byte| !is_digit(*byte)).unwrap_or(rest.len());
+        let (number, rest) = rest.split_at_checked(len).ok_or(ValueError::Syntax)?;
         if number.iter().all(|byte| is_separator(*byte)) {
             return Err(ValueError::Syntax);
         }
@@ -204,20 +204,22 @@ impl<'a> Uri<'a> {
     }
 
     fn read_params_and_headers(&mut self, rest: &'a [u8]) -> Result<(), ValueError> {
-        let end = memchr::memchr(b'?', rest).unwrap_or(rest.len());
-        let (params, headers) = rest.split_at_checked(end).ok_or(ValueError::Syntax)?;
-        if let [first, ..] = params
-            && (*first != b';' || !has_valid_escapes(params, is_uri_param) || !are_named(params))
-        {
-            return Err(ValueError::Syntax);
-        }
-        self.params = params;
-        self.headers = headers.strip_prefix(b"?");
-        match self.headers {
-            Some(headers) if headers.is_empty() || !has_valid_escapes(headers, is_uri_header) => {
-                Err(ValueError::Syntax)
+        if let [b';', ..] = rest {
+            let after = after_escaped(rest, URI_PARAM);
+            self.params = before(rest, after);
+            if !are_named(self.params) {
+                return Err(ValueError::Syntax);
             }
-            _ => Ok(()),
+        }
+        match rest.get(self.params.len()..).unwrap_or_default() {
+            [] => Ok(()),
+            [b'?', headers @ ..]
+                if !headers.is_empty() && after_escaped(headers, URI_HEADER).is_empty() =>
+            {
+                self.headers = Some(headers);
+                Ok(())
+            }
+            _ => Err(ValueError::Syntax),
         }
     }
 }
@@ -269,23 +271,28 @@ fn split_scheme(raw: &[u8]) -> Option<(Scheme<'_>, &[u8])> {
     named.then_some((Scheme::Other(scheme), rest))
 }
 
-/// Whether all bytes are allowed, or escapes of two hex digits.
-fn has_valid_escapes(part: &[u8], allowed: impl Fn(u8) -> bool) -> bool {
+/// What follows the leading bytes of this class and escapes of two hex digits.
+fn after_escaped(part: &[u8], class: u8) -> &[u8] {
     let mut rest = part;
     loop {
-        rest = match rest {
-            [] => return true,
-            [byte, rest @ ..] if allowed(*byte) => rest,
+        rest = match leading(rest, class).1 {
             [b'%', high, low, rest @ ..] if hex(*high).is_some() && hex(*low).is_some() => rest,
-            _ => return false,
+            rest => return rest,
         };
     }
 }
 
 /// Whether a name stands behind each semicolon.
 fn are_named(params: &[u8]) -> bool {
-    let nameless = |pair: &[u8]| matches!(pair, [b';', b';' | b'=']);
-    params.last() != Some(&b';') && !params.windows(2).any(nameless)
+    let mut rest = params;
+    while let [b';', after @ ..] = rest {
+        if matches!(after, [] | [b';' | b'=', ..]) {
+            return false;
+        }
+        let len = after.iter().position(|byte| *byte == b';').unwrap_or(after.len());
+        rest = after.get(len..).unwrap_or_default();
+    }
+    true
 }
 
 fn same_part(ours: Option<&[u8]>, theirs: Option<&[u8]>) -> bool {

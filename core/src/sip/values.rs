@@ -2,7 +2,7 @@
 
 use nom::Parser;
 
-use super::grammar::{Parsed, ValueError, digits, lws, number, separator, token, trim};
+use super::grammar::{ValueError, digits, lws, number, separator, token, trim};
 use super::message::Message;
 use super::name::{HeaderName, Method};
 use super::params::Params;
@@ -19,10 +19,12 @@ pub struct CSeq<'a> {
 impl<'a> CSeq<'a> {
     /// Reads a CSeq value.
     pub fn parse(value: &'a [u8]) -> Result<Self, ValueError> {
-        let (rest, (digits, method)) = (digits, spaced_token).parse(trim(value))?;
-        if !rest.is_empty() {
+        let (rest, digits) = digits(trim(value))?;
+        let (method, ()) = lws(rest)?;
+        if method.len() == rest.len() {
             return Err(ValueError::Syntax);
         }
+        require_token(method)?;
         Ok(Self { number: bounded(digits, CSEQ_MAX)?, method: Method::parse(method) })
     }
 }
@@ -324,15 +326,6 @@ fn require_token(text: &[u8]) -> Result<(), ValueError> {
         ([], _) => Ok(()),
         _ => Err(ValueError::Syntax),
     }
-}
-
-/// A token behind white space that must be there.
-fn spaced_token(input: &[u8]) -> Parsed<'_, &[u8]> {
-    let (rest, ()) = lws(input)?;
-    if rest.len() == input.len() {
-        return Err(nom::Err::Error(()));
-    }
-    token(rest)
 }
 
 /// CSeq and RSeq stay below 2^31 (RFC 3261 s8.1.1.5, RFC 3262 s3).

@@ -4,7 +4,7 @@ use nom::Parser;
 use nom::combinator::opt;
 use nom::sequence::preceded;
 
-use super::grammar::{ValueError, before, lws, number, separator, token, trim};
+use super::grammar::{Parsed, ValueError, before, lws, number, separator, token, trim};
 use super::host::{Host, host, port};
 use super::params::Params;
 
@@ -40,9 +40,16 @@ pub enum TransportName<'a> {
 impl<'a> TransportName<'a> {
     /// The transport of this name, in any case.
     pub fn parse(name: &'a [u8]) -> Self {
-        let known = [Self::Udp, Self::Tcp, Self::Tls, Self::Sctp, Self::Ws, Self::Wss];
-        let matching = |transport: &Self| transport.as_bytes().eq_ignore_ascii_case(name);
-        known.into_iter().find(matching).unwrap_or(Self::Other(name))
+        match name {
+            b"UDP" => Self::Udp,
+            name if name.eq_ignore_ascii_case(b"UDP") => Self::Udp,
+            name if name.eq_ignore_ascii_case(b"TCP") => Self::Tcp,
+            name if name.eq_ignore_ascii_case(b"TLS") => Self::Tls,
+            name if name.eq_ignore_ascii_case(b"SCTP") => Self::Sctp,
+            name if name.eq_ignore_ascii_case(b"WS") => Self::Ws,
+            name if name.eq_ignore_ascii_case(b"WSS") => Self::Wss,
+            other => Self::Other(other),
+        }
     }
 
     /// The name in capitals, as Via has it.
@@ -63,11 +70,11 @@ impl<'a> Via<'a> {
     /// Reads one value: `SIP/2.0/UDP host:port;params`. `ttl` and `rport` must be numbers.
     pub fn parse(raw: &'a [u8]) -> Result<Self, ValueError> {
         let value = trim(raw);
-        let protocol = (token, separator('/'), token, separator('/'), token);
-        let (rest, (name, _, version, _, transport)) = { protocol }.parse(value)?;
-        if !name.eq_ignore_ascii_case(b"SIP") || version != b"2.0" {
-            return Err(ValueError::Syntax);
-        }
+        let (rest, transport) = match value.strip_prefix(b"SIP/2.0/") {
+            // As most peers write it.
+            Some(rest) if rest.first().is_some_and(|byte| *byte > b' ') => token(rest)?,
+            _ => spaced_protocol(value)?,
+        };
         let (after_space, ()) = lws(rest)?;
         if after_space.len() == rest.len() {
             return Err(ValueError::Syntax);
@@ -149,5 +156,16 @@ impl<'a> Via<'a> {
     /// The `ttl` of a multicast request.
     pub fn ttl(&self) -> Option<u8> {
         number(self.param(b"ttl")?, 255).ok().and_then(|ttl| u8::try_from(ttl).ok())
+    }
+}
+
+/// `sent-protocol`, with white space around its slashes: gives the transport.
+fn spaced_protocol(value: &[u8]) -> Parsed<'_, &[u8]> {
+    let mut protocol = (token, separator('/'), token, separator('/'), token);
+    let (rest, (name, _, version, _, transport)) = protocol.parse(value)?;
+    if name.eq_ignore_ascii_case(b"SIP") && version == b"2.0" {
+        Ok((rest, transport))
+    } else {
+        Err(nom::Err::Error(()))
     }
 }

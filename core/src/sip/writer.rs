@@ -5,8 +5,8 @@ use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use super::grammar::is_token;
 use super::header::Header;
-use super::message::StartLine;
 use super::name::{HeaderName, Method};
+use super::start_line::StartLine;
 
 /// Writes one message, piece by piece, into a caller's buffer.
 ///
