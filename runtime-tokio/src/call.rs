@@ -27,6 +27,8 @@ pub struct Call {
     id: CallId,
     line: AccountId,
     status: watch::Receiver<CallStatus>,
+    /// For [`Call::next_phase`], with what it gave last.
+    phases: tokio::sync::Mutex<(watch::Receiver<CallStatus>, Phase)>,
     invite: Option<Message>,
     /// Our address as the peer reaches it.
     local: IpAddr,
@@ -75,6 +77,7 @@ impl Call {
             phone,
             id,
             line,
+            phases: tokio::sync::Mutex::new((status.clone(), Phase::Waiting)),
             status,
             invite: None,
             local,
@@ -91,6 +94,7 @@ impl Call {
             phone,
             id: new.call,
             line: new.line,
+            phases: tokio::sync::Mutex::new((new.status.clone(), Phase::Waiting)),
             status: new.status,
             invite: new.message,
             local,
@@ -137,15 +141,18 @@ impl Call {
         self.status.borrow().plan
     }
 
-    /// Waits until the phase is another than now.
+    /// The next phase, each once; at first the one after [`Phase::Waiting`]. Phases that follow
+    /// each other faster than this is asked for merge into the newest, and the end stays the end.
     ///
     /// # Errors
     /// The phone was shut down.
     pub async fn next_phase(&self) -> Result<Phase, Error> {
-        let mut status = self.status.clone();
-        let before = status.borrow_and_update().phase;
-        let now = status.wait_for(|status| status.phase != before).await;
-        Ok(now.map_err(|_| Error::Closed)?.phase)
+        let (status, last) = &mut *self.phases.lock().await;
+        if !matches!(last, Phase::Ended(_)) {
+            let news = status.wait_for(|status| status.phase != *last).await;
+            *last = news.map_err(|_| Error::Closed)?.phase;
+        }
+        Ok(*last)
     }
 
     /// Tells the caller that it rings: 180.

@@ -119,8 +119,8 @@ impl Line {
         })?;
         let line = status.wait_for(|line| line.queries != before).await;
         let answer = line.map_err(|_| Error::Closed)?.bindings.clone();
-        let answer = answer.ok_or(Error::Failed(endpoint::Reason::TimedOut))?;
-        Ok(bindings(&answer))
+        let answer = answer.ok_or(Error::Closed)?.map_err(Error::Failed)?;
+        Ok(answer.as_ref().map(bindings).unwrap_or_default())
     }
 
     /// Calls and waits for the answer. `target` is a `sip:` URI or only a user at our registrar.

@@ -99,8 +99,8 @@ impl Phone {
         // Without a fixed address every destination passes the resolver, which knows ours.
         let config = Config { local: None, ..settings.config };
         let endpoint = Endpoint::new(config, seed, Storage::heap(settings.limits));
-        let (new_calls, incoming) = mpsc::channel(INCOMING_MAX);
-        let (new_requests, requests) = mpsc::channel(INCOMING_MAX);
+        let (new_calls, incoming) = mpsc::channel(settings.limits.calls.max(1));
+        let (new_requests, requests) = mpsc::channel(REQUESTS_MAX);
         let shared = Arc::new(Shared::new(
             State::new(endpoint, new_calls, new_requests),
             Clock::new(),
@@ -156,8 +156,8 @@ impl Phone {
 
     /// The next incoming call, `None` after the phone was shut down.
     ///
-    /// Calls that nobody takes wait for [`Config::answer_limit`]; beyond sixteen they are answered
-    /// with 486. Calls that ended while they waited are skipped.
+    /// Calls that nobody takes wait for [`Config::answer_limit`]. As many as the phone may have calls
+    /// can wait, those that ended meanwhile included; further ones are answered with 486.
     pub async fn incoming(&self) -> Option<Call> {
         loop {
             let new = self.0.incoming.lock().await.recv().await?;
@@ -251,6 +251,6 @@ impl fmt::Debug for Phone {
 pub const GOODBYE_LIMIT: Duration = Duration::from_secs(2);
 /// How often the end of calls and registrations is looked at; only while shutting down.
 const POLL: Duration = Duration::from_millis(5);
-/// Calls, and requests, that wait to be taken.
-const INCOMING_MAX: usize = 16;
+/// Requests that wait to be taken; a peer's further ones are answered 500 after a while.
+const REQUESTS_MAX: usize = 64;
 const USER_AGENT: &str = concat!("sansip/", env!("CARGO_PKG_VERSION"));

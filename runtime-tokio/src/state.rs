@@ -92,7 +92,7 @@ pub(crate) struct Registration {
     pub(crate) state: RegistrationState,
     /// Counts answered queries, with the last one's answer.
     pub(crate) queries: u64,
-    pub(crate) bindings: Option<Message>,
+    pub(crate) bindings: Option<Result<Option<Message>, Reason>>,
 }
 
 /// What the registrar last said.
@@ -238,8 +238,8 @@ impl Desk<'_> {
                 if let Some(line) = self.lines.get(&account) {
                     line.send_modify(|line| {
                         line.queries += 1;
-                        let message = message.filter(|_| outcome.is_ok());
-                        line.bindings = message.as_ref().map(Message::new);
+                        let message = message.as_ref().map(Message::new);
+                        line.bindings = Some(outcome.map(|()| message));
                     });
                 }
             }

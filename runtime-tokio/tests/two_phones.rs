@@ -350,6 +350,116 @@ async fn shutdown_ends_in_bounded_time_though_nobody_answers() {
     within(4, alice.shutdown()).await;
 }
 
+/// A socket that answers every request with the same status line, as a very simple registrar.
+async fn refusing(status: &'static str) -> u16 {
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let port = socket.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut buffer = [0; 4096];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
+            let request = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            let kept = request.lines().filter(|line| {
+                ["Via:", "From:", "To:", "Call-ID:", "CSeq:"].iter().any(|n| line.starts_with(n))
+            });
+            let kept: String = kept.map(|line| format!("{line}\r\n")).collect();
+            let text = format!("SIP/2.0 {status}\r\n{kept}Content-Length: 0\r\n\r\n");
+            socket.send_to(text.as_bytes(), from).await.unwrap();
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_registrar_that_refuses_is_heard() {
+    let (alice, _) = phone("alice").await;
+    let port = refusing("403 Forbidden").await;
+    let line = alice.line(&format!("sip:100@127.0.0.1:{port}"), "secret").unwrap();
+    let refused = Err(Error::Failed(Reason::Rejected(403)));
+    assert_eq!(within(2, line.register()).await, refused);
+    assert!(!line.is_registered());
+    assert_eq!(within(2, line.bindings()).await, refused.map(|()| Vec::new()));
+}
+
+#[tokio::test]
+async fn calls_pass_over_ipv6() {
+    let (_alice, line) = phone_at("[::1]:0", "alice", Settings::default()).await;
+    let (bob, _) = phone_at("[::]:0", "bob", Settings::default()).await;
+    let target = format!("sip:bob@[::1]:{}", bob.local_address().port());
+    let calling = line.dial(&target).await.unwrap();
+    let theirs = within(2, bob.incoming()).await.unwrap();
+    within(2, theirs.answer()).await.unwrap();
+    within(2, calling.established()).await.unwrap();
+    theirs.start_playing(Tone::new(440, 8000)).unwrap();
+    tokio::time::sleep(SECOND / 4).await;
+    assert!(tone_share(&calling.hear(SECOND / 4).await.unwrap(), 440) > 900);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_calls_run_at_once() {
+    let settings = || Settings {
+        limits: sansip::storage::Limits { accounts: 2, ..sansip::storage::Limits::calls(64) },
+        ..Settings::default()
+    };
+    let (_alice, line) = phone_at("127.0.0.1:0", "alice", settings()).await;
+    let (bob, _) = phone_at("127.0.0.1:0", "bob", settings()).await;
+    let target = address(&bob);
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let (line, bob, target) = (line.clone(), bob.clone(), target.clone());
+        tasks.spawn(async move {
+            let answered = async {
+                let call = bob.incoming().await.unwrap();
+                call.answer().await.unwrap();
+                call.start_playing(Tone::new(440, 8000)).unwrap();
+                call.ended().await.unwrap()
+            };
+            let calling = async {
+                let call = line.call(&target).await.unwrap();
+                tokio::time::sleep(SECOND / 2).await;
+                let heard = call.hear(SECOND / 4).await.unwrap();
+                call.hang_up().await.unwrap();
+                tone_share(&heard, 440)
+            };
+            let (reason, share) = tokio::join!(answered, calling);
+            assert_eq!(reason, Reason::PeerHungUp);
+            assert!(share > 900, "{share}");
+        });
+    }
+    within(10, tasks.join_all()).await;
+}
+
+#[tokio::test]
+async fn a_phone_whose_calls_nobody_takes_is_busy() {
+    let limits = sansip::storage::Limits::calls(3);
+    let (bob, _) = phone_at("127.0.0.1:0", "bob", Settings { limits, ..Settings::default() }).await;
+    let (_alice, line) = phone("alice").await;
+    let target = address(&bob);
+    let mut events = bob.events();
+    for _ in 0..3 {
+        let call = line.dial(&target).await.unwrap();
+        while !matches!(within(2, events.next()).await, Some(Event::Incoming { .. })) {}
+        drop(call);
+        while !matches!(within(2, events.next()).await, Some(Event::Ended { .. })) {}
+    }
+    let call = line.dial(&target).await.unwrap();
+    assert_eq!(within(2, call.established()).await, Err(Error::Failed(Reason::Rejected(486))));
+    let _skipped = tokio::time::timeout(SECOND / 10, bob.incoming()).await;
+    let (_ours, _theirs) = within(5, connected(&line, &bob)).await;
+}
+
+#[tokio::test]
+async fn a_phone_behind_a_forwarding_advertises_what_it_is_told() {
+    let advertised = Some("127.0.0.9".parse().unwrap());
+    let settings = Settings { advertised, ..Settings::default() };
+    let (_alice, line) = phone_at("0.0.0.0:0", "alice", settings).await;
+    let (bob, _) = phone("bob").await;
+    let _calling = line.dial(&address(&bob)).await.unwrap();
+    let ringing = within(2, bob.incoming()).await.unwrap();
+    let invite = ringing.invite().unwrap();
+    assert!(invite.header("Contact").unwrap().contains("@127.0.0.9:"));
+    assert!(invite.to_string().contains("c=IN IP4 127.0.0.9"));
+}
+
 #[tokio::test]
 async fn garbage_is_counted_and_harms_nothing() {
     let ((_alice, line), (bob, _)) = (phone("alice").await, phone("bob").await);

@@ -12,7 +12,7 @@ use sansip_sim::pbx::driver as pbx;
 use sansip_tokio::sansip::rtp::Packet;
 use sansip_tokio::sound::{Tone, tone_share};
 use sansip_tokio::trace::{Pcap, Record, Way};
-use sansip_tokio::{Binding, Call, Line, Phone, Reason, wav};
+use sansip_tokio::{Binding, Call, Line, Phase, Phone, Reason, wav};
 use tokio::time::{Instant, sleep, timeout};
 
 /// Tries registration, call, DTMF, WAV playback, mute and raw capture against a PBX, and says of
@@ -166,7 +166,8 @@ impl Scene {
         Ok(format!("1000 Hz sent, {share} of 1000 parts of the echo are 1000 Hz; hung up"))
     }
 
-    /// All sixteen digits come back in order, with audio playing and without.
+    /// All sixteen digits come back in order, with audio playing and without. `#` comes last, since
+    /// Asterisk's echo takes it as its end.
     async fn digits(&self) -> Evidence {
         let call = self.dial().await?;
         let silent = send_and_read(&call).await?;
@@ -175,8 +176,14 @@ impl Scene {
         check(silent == DIGITS && playing == DIGITS, || {
             format!("sent {DIGITS}, back came {silent} and with audio {playing}")
         })?;
+        let (_, hash) = tokio::join!(call.send_digits("#"), call.digits(1, PAUSE));
+        let hash = match hash.as_str() {
+            "#" => "# came back",
+            _ if call.phase() == Phase::Ended(Reason::PeerHungUp) => "# ended the echo",
+            other => return Err(format!("sent #, back came {other}")),
+        };
         hang_up(&call).await?;
-        Ok(format!("sent {DIGITS}, back came {silent} in silence and {playing} with audio"))
+        Ok(format!("sent {DIGITS}, back came {silent} in silence and {playing} with audio; {hash}"))
     }
 
     /// The tones of a stereo file at 44.1 kHz come back in their order.
@@ -279,7 +286,7 @@ async fn hang_up(call: &Call) -> Result<(), String> {
 }
 
 async fn send_and_read(call: &Call) -> Result<String, String> {
-    let read = call.digits(DIGITS.len(), Duration::from_secs(3));
+    let read = call.digits(DIGITS.len(), PAUSE);
     let (sent, read) = tokio::join!(call.send_digits(DIGITS), read);
     sent.map_err(text)?;
     Ok(read)
@@ -334,8 +341,10 @@ fn text(error: impl core::fmt::Display) -> String {
     error.to_string()
 }
 
-/// All that telephone events have (RFC 4733 s3.2).
-const DIGITS: &str = "1234567890*#ABCD";
+/// All digits that telephone events have (RFC 4733 s3.2), but `#`.
+const DIGITS: &str = "1234567890*ABCD";
+/// How long the next digit may keep us waiting.
+const PAUSE: Duration = Duration::from_secs(2);
 /// What the capture of a whole run cannot lack.
 const EXPECTED: [(Way, &str); 6] = [
     (Way::Sent, "REGISTER "),
