@@ -63,7 +63,10 @@ fn early_media_is_answered_in_a_183_and_the_200_repeats_it() {
     assert!(early.body().contains("m=audio 4000"));
     let heard = scene.heard();
     let [Heard::Media(_, Stage::Agreed, _)] = heard.as_slice() else { panic!("{heard:?}") };
-    answer(&mut scene, call);
+    // media that was answered holds, whatever the application says now
+    let mut other = Scene::media();
+    other.address.set_port(4444);
+    scene.node.endpoint.answer(scene.now, call, other).unwrap();
     let ok = scene.one("200 INVITE");
     assert_eq!(ok.body(), early.body());
     assert_eq!(scene.heard(), []);

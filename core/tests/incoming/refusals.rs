@@ -12,7 +12,9 @@ fn requests_in_a_dialog_come_in_order() {
     caller.cseq -= 50;
     caller.send(&mut scene, "OPTIONS", &[], "");
     scene.one("500 OPTIONS");
-    caller.cseq += 51;
+    caller.cseq += 48;
+    caller.send(&mut scene, "OPTIONS", &[], "");
+    scene.one("500 OPTIONS"); // the same number again, in another transaction
     caller.send(&mut scene, "BYE", &[], "");
     scene.one("200 BYE");
 }

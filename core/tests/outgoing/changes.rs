@@ -75,7 +75,11 @@ fn a_refused_resume_stays_on_hold_also_where_both_hold() {
 #[test]
 fn an_answer_of_nothing_to_a_hold_is_no_agreement() {
     let mut scene = Scene::new();
-    let (call, ..) = scene.established();
+    let (call, invite) = scene.call();
+    // what was answered early held for the first INVITE only
+    scene.answer(&invite, 183, "bob", &[CONTACT], &audio());
+    scene.answer(&invite, 200, "bob", &[CONTACT], "");
+    scene.one("ACK");
     scene.node.endpoint.hold(scene.now, call).unwrap();
     let hold = scene.one("INVITE");
     scene.answer(&hold, 200, "bob", &[], "");
