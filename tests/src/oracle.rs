@@ -90,7 +90,6 @@ struct Watched {
     calls: Calls,
     server: Option<SocketAddr>,
     realm: String,
-    tiny: bool,
 }
 
 /// What was found, the first of it.
@@ -138,10 +137,12 @@ impl Oracle {
             Watched {
                 server: options.server,
                 realm: options.realm.clone(),
-                tiny: options.limits.transactions < 12,
                 ..Watched::new(phone.address())
             },
         );
+        if let Some(watched) = self.watched(node) {
+            watched.requests.tiny = options.limits.transactions < 12;
+        }
     }
 
     pub(crate) fn add_endpoint(&mut self, node: usize, address: SocketAddr) {
@@ -165,6 +166,11 @@ impl Oracle {
             let known = &mut watched.requests.stalled_until;
             *known = Some(until.max(known.unwrap_or_default()));
         }
+    }
+
+    /// The network changed a datagram.
+    pub(crate) fn damaged(&mut self) {
+        self.failures.damaged = true;
     }
 
     pub(crate) fn send_failed(&mut self, node: usize) {
@@ -194,7 +200,6 @@ impl Oracle {
     ) {
         let Some(Some(watched)) = self.nodes.get_mut(node) else { return };
         if origin == Origin::Damaged {
-            self.failures.damaged = true;
             return;
         }
         let Some(wire) = Wire::read(bytes) else { return };
@@ -234,7 +239,7 @@ impl Oracle {
     /// A turn is over and drained.
     pub(crate) fn turned(&mut self, now: Instant, node: usize, phone: &Phone) {
         let Some(Some(watched)) = self.nodes.get_mut(node) else { return };
-        watched.requests.turned(now, node, watched.tiny, &mut self.failures);
+        watched.requests.turned(now, node, &mut self.failures);
         if phone.has_unsettled_call() && phone.endpoint().poll_timeout().is_none() {
             self.failures.add_always(now, node, 2, "a call is being set up and no timer runs");
         }
@@ -262,10 +267,8 @@ impl Oracle {
         bytes: &[u8],
         origin: Origin,
     ) {
-        match origin {
-            Origin::Genuine => self.media.arrived(now, from, bytes),
-            Origin::Damaged => self.failures.damaged = true,
-            Origin::Forged => {}
+        if origin == Origin::Genuine {
+            self.media.arrived(now, from, bytes);
         }
     }
 
@@ -334,7 +337,6 @@ impl Watched {
             calls: Calls::default(),
             server: None,
             realm: String::new(),
-            tiny: false,
         }
     }
 

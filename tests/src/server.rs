@@ -243,6 +243,9 @@ impl Server {
                 (uri, binding.map_or(next, |binding| binding.source))
             }
         };
+        if next.ip() == own.ip() {
+            return None; // a damaged URI: it would go in a circle
+        }
         let forwards = wire.header("max-forwards").map_or(Some(70), |value| value.parse().ok())?;
         let forwards: u32 = forwards;
         let forwards = forwards.checked_sub(1)?;

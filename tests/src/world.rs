@@ -42,6 +42,7 @@ pub struct World {
     news: VecDeque<(NodeId, Told)>,
     packets: u64,
     print: bool,
+    steps_at_once: u32,
     tap: bool,
     tapped: VecDeque<Datagram>,
     pbx_lines: Vec<String>,
@@ -145,6 +146,7 @@ impl World {
             news: VecDeque::new(),
             packets: 0,
             print: false,
+            steps_at_once: 0,
             tap: false,
             tapped: VecDeque::new(),
             pbx_lines: Vec::new(),
@@ -356,7 +358,16 @@ impl World {
             return false;
         }
         let Some(Reverse(due)) = self.queue.pop() else { return false };
-        self.now = due.at.max(self.now);
+        let at = due.at.max(self.now);
+        self.steps_at_once = if at == self.now { self.steps_at_once + 1 } else { 0 };
+        if self.steps_at_once > STEPS_AT_ONCE_MAX {
+            if self.steps_at_once == STEPS_AT_ONCE_MAX + 1 {
+                self.oracle.report(at, 0, 1, "time stands still: the same moment for ever");
+            }
+            self.queue.clear();
+            return false;
+        }
+        self.now = at;
         self.happen(due.what);
         true
     }
@@ -454,6 +465,9 @@ impl World {
     }
 
     fn arrive(&mut self, mut datagram: Datagram, origin: Origin) {
+        if origin == Origin::Damaged {
+            self.oracle.damaged();
+        }
         let host = self.addresses.get(&datagram.to.ip()).copied();
         let Some(index) = host else { return };
         let Some(host) = self.hosts.get_mut(index) else { return };
@@ -522,7 +536,9 @@ impl World {
                 self.put_back(index, Node::Pbx(pbx));
             }
             Node::Server(mut server) => {
-                if let Work::Datagram { datagram, .. } = work {
+                if let Work::Datagram { datagram, .. } = work
+                    && datagram.to.port() == SIP_PORT
+                {
                     let (from, to) = (datagram.to, datagram.from);
                     self.note("recv", to, from, &datagram.bytes);
                     let sent = server.handle(self.now, &mut self.servers, to, &datagram.bytes);
@@ -916,5 +932,6 @@ fn place(address: SocketAddr) -> u64 {
 /// Where every node receives SIP.
 pub const SIP_PORT: u16 = 5060;
 const INBOX_MAX: usize = 64;
+const STEPS_AT_ONCE_MAX: u32 = 10_000;
 const ACTIONS_MAX: u32 = 200;
 const FORGED_LATENCY: Duration = Duration::from_millis(1);

@@ -30,6 +30,8 @@ pub(super) struct Requests {
     /// The node forgot what it did before: what comes for that is not answered.
     pub(super) blind: bool,
     pub(super) send_failed: bool,
+    /// Lingering transactions may give way to new ones.
+    pub(super) tiny: bool,
     /// The node hears and does nothing until then; shortly after, its timers and what came
     /// meanwhile are dealt with in any order.
     pub(super) stalled_until: Option<Instant>,
@@ -45,9 +47,13 @@ struct Client {
     copies: u32,
     hash: u64,
     provisional: bool,
+    /// The same, also where the request may have been given up before.
+    maybe_provisional: bool,
     cancelled_at: Option<Instant>,
     status: Option<u16>,
     status_at: Instant,
+    /// The final response came when the request was given up.
+    late: bool,
     acks: u32,
 }
 
@@ -57,6 +63,11 @@ struct Served {
     copies: u32,
     last_copy: Instant,
     forged: bool,
+    /// It was refused at once, perhaps without keeping a transaction: the next copy is new then.
+    at_once: bool,
+    /// Copies differ, or it is not sure which of them belong together.
+    muddled: bool,
+    vias: u64,
     /// The final response: status, bytes, how often, when.
     status: Option<u16>,
     hash: u64,
@@ -179,7 +190,7 @@ impl Requests {
                 let invite = self.clients.get_mut(&key(&[branch, "INVITE"]));
                 match invite {
                     // RFC 3261 s9.1: only after a provisional response.
-                    Some(invite) if invite.provisional => {
+                    Some(invite) if invite.maybe_provisional => {
                         invite.alive = now;
                         invite.cancelled_at = Some(now);
                     }
@@ -188,8 +199,11 @@ impl Requests {
                 }
             }
             _ => {
-                let line = key(&[call_id, from_tag]);
-                let last = self.numbers.insert(line, number);
+                // Forks of one INVITE are dialogs of their own, and count on from its number.
+                let to_tag = wire.to_tag().unwrap_or_default();
+                let first = self.numbers.get(&key(&[call_id, from_tag, ""])).copied();
+                let last = self.numbers.insert(key(&[call_id, from_tag, to_tag]), number);
+                let last = last.or(first);
                 if last.is_some_and(|last| last >= number) {
                     let text = format!("{method} with CSeq {number} after {last:?} in {call_id}");
                     failures.add(now, node, 6, text);
@@ -242,6 +256,8 @@ impl Requests {
             served.dialog = accepted_key(wire);
         }
         let stalled = self.stalled_until.is_some_and(|until| now.since(until) < CATCHING_UP);
+        // Where memory is short, a lingering transaction may have given way.
+        served.muddled |= self.tiny;
         if let Some(text) = served.respond(now, stalled, status, bytes) {
             failures.add(now, node, 5, format!("{} to {}: {text}", wire.start, served.method));
         }
@@ -305,9 +321,16 @@ impl Requests {
         }
         let fresh = || Served::new(now, method, origin);
         let served = self.servers.entry(transaction).or_insert_with(fresh);
+        let vias = key(&wire.values("via"));
         if served.is_forgotten(now) {
-            *served = fresh();
+            *served = Served { muddled: true, ..fresh() };
+            if method == "INVITE" && wire.to_tag().is_none() {
+                self.seen.entry(call).or_default().invites.push(transaction);
+            }
         }
+        // A router or proxy on the way may have changed between two copies.
+        served.muddled |= served.copies > 0 && served.vias != vias;
+        served.vias = vias;
         served.copies += 1;
         served.last_copy = now;
     }
@@ -322,12 +345,16 @@ impl Requests {
         let Some(client) = self.clients.get_mut(&transaction) else { return };
         let call = key(&[call_id]);
         if status < 200 {
-            client.provisional = true;
-            client.alive = now;
+            client.maybe_provisional = true;
+            if !client.is_given_up(now) {
+                client.provisional = true;
+                client.alive = now;
+            }
             return;
         }
         let first = client.status.is_none();
-        let answered_late = first && client.is_given_up(now);
+        client.late |= first && client.is_given_up(now);
+        let late = client.late;
         if first {
             client.status = Some(status);
             client.status_at = now;
@@ -345,7 +372,7 @@ impl Requests {
             let accepted = self.accepted.entry(dialog);
             let accepted = accepted.or_insert(Accepted { first: now, call, bye_sent: false });
             let alive = now.since(accepted.first) < ALMOST_LIFE && since_first < ALMOST_LIFE;
-            if alive && !answered_late && client.status.is_some_and(|status| status < 300) {
+            if alive && !late && client.status.is_some_and(|status| status < 300) {
                 let count = self.acks.get(&dialog).copied().unwrap_or_default() + 1;
                 let text = format!("{} of {call_id}", wire.start);
                 self.owed.push(Owed { key: dialog, count, by_branch: false, again, text });
@@ -355,7 +382,7 @@ impl Requests {
                 seen.statuses.push(status);
             }
             let refused = client.status.is_some_and(|status| status >= 300);
-            if since_first < ALMOST_LIFE && !answered_late && refused {
+            if since_first < ALMOST_LIFE && !late && refused {
                 let count = client.acks + 1;
                 let text = format!("{} of {call_id}", wire.start);
                 self.owed.push(Owed { key: transaction, count, by_branch: true, again, text });
@@ -364,13 +391,7 @@ impl Requests {
     }
 
     /// The turn is over: every final response to an INVITE is acknowledged at once.
-    pub(super) fn turned(
-        &mut self,
-        now: Instant,
-        node: usize,
-        tiny: bool,
-        failures: &mut Failures,
-    ) {
+    pub(super) fn turned(&mut self, now: Instant, node: usize, failures: &mut Failures) {
         let stalled = self.stalled_until.is_some_and(|until| now.since(until) < CATCHING_UP);
         for owed in self.owed.drain(..) {
             let count = if owed.by_branch {
@@ -379,7 +400,7 @@ impl Requests {
                 self.acks.get(&owed.key).copied().unwrap_or_default()
             };
             // Where memory is short, a lingering transaction may have given way.
-            let excused = self.blind || stalled || (owed.again && tiny && owed.by_branch);
+            let excused = self.blind || stalled || (owed.again && self.tiny);
             if count < owed.count && !excused {
                 failures.add(now, node, 4, format!("no ACK for {}", owed.text));
             }
@@ -397,7 +418,8 @@ impl Requests {
             if served.method == "INVITE" && accepted && served.acked_at.is_none() && !bye {
                 failures.add(now, node, 4, "a 2xx was neither acknowledged nor followed by BYE");
             }
-            let waits = served.method != "ACK" && served.status.is_none() && !served.forged;
+            let waits = served.method != "ACK" && served.status.is_none();
+            let waits = waits && !served.forged && !served.muddled;
             if waits && now.since(served.last_copy) > UNANSWERED {
                 failures.add(now, node, 3, format!("{} was never answered", served.method));
             }
@@ -415,9 +437,11 @@ impl Client {
             copies: 1,
             hash: hash(bytes),
             provisional: false,
+            maybe_provisional: false,
             cancelled_at: None,
             status: None,
             status_at: now,
+            late: false,
             acks: 0,
         }
     }
@@ -472,6 +496,9 @@ impl Served {
             copies: 0,
             last_copy: now,
             forged: origin == Origin::Forged,
+            at_once: false,
+            muddled: false,
+            vias: 0,
             status: None,
             hash: 0,
             responses: 0,
@@ -504,11 +531,23 @@ impl Served {
         bytes: &[u8],
     ) -> Option<String> {
         let hash = hash(bytes);
+        if self.at_once && (status < 200 || hash != self.hash) {
+            // It was refused without a transaction, and this copy was not.
+            self.at_once = false;
+            self.muddled = true;
+            self.status = None;
+            self.acked_at = None;
+        }
+        if self.muddled {
+            self.status = self.status.or((status >= 200).then_some(status));
+            return None;
+        }
         if status < 200 {
             return self.status.map(|status| format!("after {status}"));
         }
         let Some(earlier) = self.status else {
             self.status = Some(status);
+            self.at_once = status >= 400 && self.last_copy == now;
             self.hash = hash;
             self.responses = 1;
             self.first_response = now;
@@ -517,8 +556,10 @@ impl Served {
         };
         self.responses += 1;
         // What is refused without a transaction may be refused for another reason the next time.
-        let stateless = earlier >= 400 && status >= 400 && self.last_copy == now;
-        if hash != self.hash && !stateless {
+        let refused = earlier >= 400 || self.method == "CANCEL";
+        let stateless = refused && status >= 400 && self.last_copy == now;
+        // RFC 3261 s9.2 only wishes that the answers to repeated CANCELs have one tag.
+        if hash != self.hash && !stateless && self.method != "CANCEL" {
             return Some(format!("differs from the {earlier} before"));
         }
         if self.method != "INVITE" {
@@ -526,7 +567,8 @@ impl Served {
             return surplus.then(|| "more often than it was asked".to_owned());
         }
         let asked = self.last_copy == now;
-        if self.acked_at.is_some() && !(asked && status >= 400) {
+        let stateless = asked && status >= 400;
+        if self.acked_at.is_some() && !stateless {
             return Some("again after its ACK".to_owned());
         }
         if !asked {
