@@ -10,11 +10,13 @@
 
 mod support;
 
+use std::net::SocketAddr;
+
 use proptest::prelude::*;
 use sansip::endpoint::{
     AccountId, CallId, Config, Input, Methods, OutgoingCall, OutgoingRequest, Usage,
 };
-use sansip::path::Path;
+use sansip::path::{FlowId, Path, Transport};
 use sansip::storage::{Memory, Storage};
 use sansip::time::{Duration, Instant};
 use support::{A, B, Datagram, Heard, Node, Pair};
@@ -171,7 +173,16 @@ fn changed(datagram: &Datagram, change: Change) -> Datagram {
     result
 }
 
+/// The way between two addresses, as datagrams or in one connection.
+fn way(stream: bool, local: SocketAddr, remote: SocketAddr) -> Path {
+    let udp = Path::udp(local, remote);
+    if stream { Path { transport: Transport::Tcp, flow: FlowId(1), ..udp } } else { udp }
+}
+
 struct World {
+    stream: bool,
+    /// How much of what each has heard was looked at for questions to the resolver.
+    looked_at: [usize; 2],
     now: Instant,
     nodes: [Node; 2],
     accounts: [AccountId; 2],
@@ -181,7 +192,7 @@ struct World {
 }
 
 impl World {
-    fn new(storages: [Storage<'static>; 2]) -> Self {
+    fn new(storages: [Storage<'static>; 2], stream: bool) -> Self {
         let now = Instant::from_millis(1000);
         let methods = Methods::MESSAGE.and(Methods::INFO);
         let config = Config {
@@ -193,16 +204,34 @@ impl World {
         let [a, b] = storages;
         let mut nodes = [Node::with_storage(A, 1, config, a), Node::with_storage(B, 2, config, b)];
         let accounts = [
-            nodes[0].account(now, "sip:alice@192.0.2.1", "sip:192.0.2.2"),
+            nodes[0].account(now, "sip:alice@192.0.2.1", REGISTRARS[usize::from(stream)]),
             nodes[1].account(now, "sip:bob@192.0.2.2", ""),
         ];
-        Self { now, nodes, accounts, calls: [vec![], vec![]], wire: vec![], seen: vec![] }
+        Self {
+            stream,
+            looked_at: [0; 2],
+            now,
+            nodes,
+            accounts,
+            calls: [vec![], vec![]],
+            wire: vec![],
+            seen: vec![],
+        }
     }
 
     /// Drain both, and see that neither would wake up at once again.
     fn settle(&mut self, mut fate: impl FnMut() -> Fate) {
-        for node in &mut self.nodes {
+        for (node, looked_at) in self.nodes.iter_mut().zip(&mut self.looked_at) {
             node.drain(self.now);
+            while let Some(heard) = node.heard.get(*looked_at) {
+                *looked_at += 1;
+                let Heard::Resolve(query, host, _) = heard else { continue };
+                let ip = host.parse().unwrap();
+                let path = way(self.stream, node.address, SocketAddr::new(ip, 5060));
+                let resolved = Input::Resolved { query: *query, targets: &[path] };
+                node.endpoint.handle(self.now, resolved);
+                node.drain(self.now);
+            }
             let next = node.endpoint.poll_timeout();
             assert!(next.is_none_or(|at| at > self.now), "it would spin");
             for datagram in node.take_outbox() {
@@ -245,7 +274,10 @@ impl World {
     fn deliver(&mut self, datagram: &Datagram) {
         let node = self.nodes.iter_mut().find(|node| node.address == datagram.to);
         if let Some(node) = node {
-            node.receive(self.now, datagram.from, &datagram.bytes);
+            let path = way(self.stream, node.address, datagram.from);
+            let message = Input::Message { path, bytes: &datagram.bytes };
+            node.endpoint.handle(self.now, message);
+            node.drain(self.now);
         }
     }
 
@@ -265,7 +297,7 @@ impl World {
         let endpoint = &mut node.endpoint;
         match step {
             Step::Call { late, target } => {
-                let other = ["sip:x@192.0.2.1", "sip:x@192.0.2.2"][1 - who];
+                let other = TARGETS[usize::from(self.stream)][1 - who];
                 let target = if *target == 0 { "sip:nobody@203.0.113.9" } else { other };
                 let account = self.accounts[who];
                 let call = OutgoingCall { account, target, media, late_offer: *late, headers: &[] };
@@ -298,7 +330,7 @@ impl World {
                 let _ = call(0).map(ask);
             }
             Step::Ask { inside: false, method } => {
-                let target = ["sip:x@192.0.2.1", "sip:x@192.0.2.2"][1 - who];
+                let target = TARGETS[usize::from(self.stream)][1 - who];
                 let request = OutgoingRequest {
                     account: self.accounts[who],
                     method: METHODS[usize::from(*method)],
@@ -323,8 +355,9 @@ impl World {
             }
             Step::Fail => {
                 let remote = if who == 0 { B } else { A };
-                let path = Path::udp(node.address, remote.parse().unwrap());
+                let path = way(self.stream, node.address, remote.parse().unwrap());
                 node.endpoint.handle(now, Input::SendFailed { path });
+                node.endpoint.handle(now, Input::Closed { flow: path.flow });
             }
             Step::Wait { .. } | Step::Replay { .. } => {}
         }
@@ -364,6 +397,12 @@ impl World {
     }
 }
 
+const REGISTRARS: [&str; 2] = ["sip:192.0.2.2", "sip:192.0.2.2;transport=tcp"];
+const TARGETS: [[&str; 2]; 2] = [
+    ["sip:x@192.0.2.1", "sip:x@192.0.2.2"],
+    ["sip:x@192.0.2.1;transport=tcp", "sip:x@192.0.2.2;transport=tcp"],
+];
+
 fn storage<const C: usize, const D: usize, const T: usize, const M: usize>() -> Storage<'static> {
     Box::leak(Box::new(Memory::<1, C, D, T, M, 512, 1500>::new())).storage()
 }
@@ -389,11 +428,12 @@ proptest! {
     #[test]
     fn anything_may_happen(
         memory in (0..5usize, 0..5usize),
+        stream: bool,
         steps in prop::collection::vec((0..2usize, step()), 1..60),
         fates in prop::collection::vec(fate(), 1..200),
     ) {
         let storages = [storages()[memory.0](), storages()[memory.1]()];
-        let mut world = World::new(storages);
+        let mut world = World::new(storages, stream);
         let mut fates = fates.iter().cycle().cloned();
         let mut fate = || fates.next().unwrap();
         for (who, step) in &steps {
@@ -411,4 +451,31 @@ proptest! {
         }
         world.finish();
     }
+}
+
+#[test]
+fn over_a_connection_nothing_is_repeated_and_little_lingers() {
+    let mut world = World::new([storages()[0](), storages()[0]()], true);
+    let fine = || Fate::Arrives;
+    world.act(0, &Step::Call { late: false, target: 1 });
+    world.run_ms(2000, fine);
+    world.act(1, &Step::Ring { status: 180, early: false });
+    world.run_ms(2000, fine);
+    world.act(1, &Step::Answer);
+    world.run_ms(2000, fine);
+    world.act(0, &Step::Hold { nth: 0, hold: true });
+    world.run_ms(2000, fine);
+    world.act(0, &Step::Ask { inside: false, method: 6 });
+    world.run_ms(2000, fine);
+    world.act(1, &Step::Respond { nth: 0, status: 486 });
+    world.act(1, &Step::HangUp { nth: 0 });
+    world.run_ms(2000, fine);
+    let [a, b] = &world.nodes;
+    assert_eq!(a.labels(), ["INVITE", "ACK", "INVITE", "ACK", "MESSAGE", "200 BYE"]);
+    let of_b = ["100 INVITE", "180 INVITE", "200 INVITE", "200 INVITE", "486 MESSAGE", "BYE"];
+    assert_eq!(b.labels(), of_b);
+    // what lingers is the two accepted INVITEs of each side, for 64 * T1
+    assert_eq!(a.endpoint.usage().transactions, 2);
+    assert_eq!(b.endpoint.usage().transactions, 2);
+    world.finish();
 }
