@@ -7,7 +7,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
-STEPS=(fmt lint doc test no-std features msrv sim interop audit)
+STEPS=(fmt lint doc test no-std features msrv sim instructions interop firmware audit)
 # Seeds of the simulator that no earlier commit had.
 FRESH_SEEDS=1000
 BARE_METAL_TARGETS=(thumbv6m-none-eabi thumbv7em-none-eabihf)
@@ -83,11 +83,6 @@ step_msrv() { # each package builds with the rust-version that it states
   done
 }
 
-step_interop() { # real peers: Asterisk, SIPp, baresip
-  tests/interop/install.sh || skip "the peers cannot be installed here"
-  cargo test --locked -p sansip-sim --all-features --test interop -- --test-threads 2
-}
-
 step_sim() { # the simulator: fixed seeds, fresh ones of this commit, media, and twice the same
   cargo build --quiet --locked --release -p sansip-sim --bin sim
   local sim fresh
@@ -97,6 +92,34 @@ step_sim() { # the simulator: fixed seeds, fresh ones of this commit, media, and
   "$sim" --seeds "$fresh..$((fresh + FRESH_SEEDS))"
   "$sim" --seeds 0..40 --media --calls 10
   "$sim" --seeds 0..100 --calls 10 --twice
+}
+
+step_instructions() { # exact costs under callgrind stay within core/benches/instructions.tsv
+  local code=0
+  tests/ci/instructions.sh || code=$?
+  [ $code != 3 ] || skip "valgrind cannot be installed here"
+  return $code
+}
+
+step_interop() { # real peers: Asterisk, SIPp, baresip
+  tests/interop/install.sh || skip "the peers cannot be installed here"
+  cargo test --locked -p sansip-sim --all-features --test interop -- --test-threads 2
+}
+
+step_firmware() { # the phone on a Cortex-M in QEMU against Asterisk; sizes and counts within budget
+  tests/embedded/get-qemu.sh >/dev/null || skip "QEMU cannot be had here"
+  tests/interop/install.sh || skip "Asterisk cannot be installed here"
+  tests/ci/no-std-target.sh thumbv7em-none-eabihf thumbv7m-none-eabi >/dev/null ||
+    skip_toolchain "no Rust library for the boards to be had"
+  tests/embedded/firmware.sh check
+}
+
+step_size() { # flash by crate and by module of the whole phone, against its budget
+  tests/ci/no-std-target.sh thumbv7em-none-eabihf >/dev/null ||
+    skip_toolchain "no Rust library for the board to be had"
+  tests/embedded/firmware.sh build
+  tests/embedded/firmware.sh size phone --image-only
+  tests/embedded/firmware.sh features
 }
 
 step_audit() { # licences, duplicate versions and rust-versions of the dependencies

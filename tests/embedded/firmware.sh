@@ -9,6 +9,7 @@
 #   bench                     instruction counts
 #   size PROGRAM [NAME=VALUE] flash by crate and module, against the budget; NAME=VALUE are
 #                             figures of a run, as `figures` reads them from its output
+#   features                  what each Cargo feature adds
 #   figures                   standard input: the output of a run; prints NAME=VALUE
 #   check                     all of these, netcheck on both boards
 #
@@ -33,8 +34,8 @@ main() {
   local command=${1:-help}
   [ $# = 0 ] || shift
   case $command in
-    build | run | netcheck | phone | answer | bench | size | figures | check) "$command" "$@" ;;
-    *) sed -n '2,21s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+    build | run | netcheck | phone | answer | bench | size | features | figures | check) "$command" "$@" ;;
+    *) sed -n '2,22s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
   esac
 }
 
@@ -42,7 +43,7 @@ build() {
   local exports
   exports=$(tests/ci/no-std-target.sh "$(target)")
   eval "$exports"
-  firmware_cargo build --release --target "$(target)" --no-default-features --features "$BOARD"
+  firmware_cargo build --release --target "$(target)" --no-default-features --features "$BOARD ${FEATURES:-}"
 }
 
 run() {
@@ -75,6 +76,20 @@ size() {
   shift
   host_tool flash-report "$(elf "$program")" --budget "$FIRMWARE/budget.toml" "$program" "$@"
 }
+
+# What each feature adds to the phone.
+features() {
+  local feature plain=0 now
+  for feature in "" sha512 panic-place; do
+    FEATURES=$feature build
+    now=$(flash_bytes)
+    [ -n "$feature" ] || plain=$now
+    printf '%-12s %7d B of flash, %+d\n' "${feature:-(none)}" "$now" $((now - plain))
+  done
+  build
+}
+
+flash_bytes() { host_tool flash-report "$(elf phone)" | awk '$1 == "flash" {print $2; exit}'; }
 
 # "stack 2248 of 52180 bytes" and "parse-401 7000 instructions"
 figures() {
