@@ -180,6 +180,8 @@ impl<'a, T: Slot> Table<'a, T> {
         Some(value)
     }
 
+    // Used in some hundred places: where flash is small, a call is shorter than the look-up.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn get(&self, id: Id) -> Option<&T> {
         let entry = self.entries.get(id.index as usize)?;
         entry.live().filter(|_| entry.generation == id.generation)
@@ -187,11 +189,15 @@ impl<'a, T: Slot> Table<'a, T> {
 
     /// Change a value; its deadline and readiness are read again afterwards.
     pub(crate) fn update<R>(&mut self, id: Id, change: impl FnOnce(&mut T) -> R) -> Option<R> {
-        let entry = self.entries.get_mut(id.index as usize)?;
-        let value = entry.value.as_mut().filter(|_| entry.generation == id.generation)?;
-        let result = change(value);
+        let result = change(self.get_mut(id)?);
         self.refresh(id.index);
         Some(result)
+    }
+
+    #[cfg_attr(target_os = "none", inline(never))] // as `get`
+    fn get_mut(&mut self, id: Id) -> Option<&mut T> {
+        let entry = self.entries.get_mut(id.index as usize)?;
+        entry.value.as_mut().filter(|_| entry.generation == id.generation)
     }
 
     /// The handle of whatever lives at `index` now.

@@ -4,7 +4,7 @@ use crate::call::State;
 use crate::path::Path;
 use crate::random::Purpose as Draw;
 use crate::sdp::{self, Origin};
-use crate::sip::{Message, Method, Uri, Writer};
+use crate::sip::{Message, Method, Uri, WriteError, Writer};
 use crate::table::Id;
 use crate::time::Instant;
 
@@ -270,10 +270,22 @@ impl Endpoint<'_> {
         transaction: Id,
         method: Method<'_>,
         extra: &[CustomHeader<'_>],
-        finish: impl FnOnce(
-            &mut Writer<'_>,
-            Option<&Message<'_>>,
-        ) -> Result<usize, crate::sip::WriteError>,
+        finish: impl FnOnce(&mut Writer<'_>, Option<&Message<'_>>) -> Result<usize, WriteError>,
+    ) -> Result<usize, Error> {
+        let mut finish = Some(finish);
+        self.write_in_dialog_then(call, transaction, method, extra, &mut |writer, kept| {
+            finish.take().map_or(Err(WriteError::NoRoom), |finish| finish(writer, kept))
+        })
+    }
+
+    /// The same, once for all callers: each copy would cost half a kilobyte of flash.
+    fn write_in_dialog_then(
+        &mut self,
+        call: Id,
+        transaction: Id,
+        method: Method<'_>,
+        extra: &[CustomHeader<'_>],
+        finish: &mut dyn FnMut(&mut Writer<'_>, Option<&Message<'_>>) -> Result<usize, WriteError>,
     ) -> Result<usize, Error> {
         let slot = self.transactions.get(transaction).ok_or(Error::Gone)?;
         let kept = slot.message.as_ref();

@@ -29,6 +29,21 @@ impl Endpoint<'_> {
         headers: &[CustomHeader<'_>],
         finish: impl FnOnce(&mut Writer<'_>, &Message<'_>) -> Result<usize, WriteError>,
     ) -> Result<usize, Error> {
+        let mut finish = Some(finish);
+        self.write_response_then(source, dialog, status, headers, &mut |writer, request| {
+            finish.take().map_or(Err(WriteError::NoRoom), |finish| finish(writer, request))
+        })
+    }
+
+    /// The same, once for all callers: each copy would cost half a kilobyte of flash.
+    fn write_response_then(
+        &mut self,
+        source: Source<'_>,
+        dialog: Option<Id>,
+        status: u16,
+        headers: &[CustomHeader<'_>],
+        finish: &mut dyn FnMut(&mut Writer<'_>, &Message<'_>) -> Result<usize, WriteError>,
+    ) -> Result<usize, Error> {
         let (id, request) = match source {
             Source::Given(id, request) => (id, *request),
             Source::Kept(id) => {

@@ -177,7 +177,7 @@ impl Endpoint<'_> {
         let call = self.transactions.get(id).and_then(|slot| slot.call);
         match call.filter(|call| self.calls.get(*call).is_some()) {
             Some(call) => {
-                if let Ok(len) = self.write_ack(id, call, |writer| writer.finish()) {
+                if let Ok(len) = self.write_ack(id, call, &mut |writer| writer.finish()) {
                     self.keep_ack(id, len);
                 }
             }
@@ -262,7 +262,7 @@ impl Endpoint<'_> {
             _ => early.filter(|_| we_offered),
         };
         let mut shape = None;
-        let written = self.write_ack(id, call, |writer| {
+        let written = self.write_ack(id, call, &mut |writer| {
             if we_offered {
                 return writer.finish();
             }
@@ -277,7 +277,7 @@ impl Endpoint<'_> {
             // an offer that we cannot answer: the ACK goes without, and a BYE follows
             Err(_) if !we_offered => {
                 plan = None;
-                self.write_ack(id, call, |writer| writer.finish())
+                self.write_ack(id, call, &mut |writer| writer.finish())
             }
             other => other,
         };
@@ -295,7 +295,7 @@ impl Endpoint<'_> {
         &mut self,
         id: Id,
         call: Id,
-        finish: impl FnOnce(&mut Writer<'_>) -> Result<usize, WriteError>,
+        finish: &mut dyn FnMut(&mut Writer<'_>) -> Result<usize, WriteError>,
     ) -> Result<usize, Error> {
         let Some(dialog) = self.calls.get(call).map(|slot| slot.dialog) else {
             return Err(Error::Gone);
