@@ -7,7 +7,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
-STEPS=(fmt lint doc test no-std features msrv sim instructions interop firmware audit)
+STEPS=(fmt lint doc test no-std features msrv sim instructions interop firmware fuzz audit)
 # Seeds of the simulator that no earlier commit had.
 FRESH_SEEDS=1000
 BARE_METAL_TARGETS=(thumbv6m-none-eabi thumbv7em-none-eabihf)
@@ -122,6 +122,14 @@ step_size() { # flash by crate and by module of the whole phone, against its bud
   tests/embedded/firmware.sh features
 }
 
+step_fuzz() { # each target for 20 s, after its invariants on the RFC vectors
+  cargo test --quiet --manifest-path fuzz/Cargo.toml --lib
+  rustup run nightly rustc -V >/dev/null 2>&1 || skip_toolchain "cargo-fuzz needs a nightly Rust"
+  cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-fuzz ||
+    skip "cargo-fuzz cannot be installed here"
+  fuzz/smoke.sh "${FUZZ_SECONDS:-20}"
+}
+
 step_audit() { # licences, duplicate versions and rust-versions of the dependencies
   tests/ci/audit.sh
 }
@@ -141,10 +149,11 @@ own_workspaces() {
 # costs_no_flash PROGRAM STATIC...: idle statics are all zero. One byte that is not would put the
 # whole of it into .data, which is copied from flash at each boot.
 costs_no_flash() {
-  local program=$1 name
+  local program=$1 name symbols
   shift
+  symbols=$(nm -C "$program") # not a pipe into grep -q, which would end nm by a signal
   for name in "$@"; do
-    nm -C "$program" | grep -q " [bB] .*::$name\$" || { echo "$program: $name is not in .bss"; return 1; }
+    grep -q " [bB] .*::$name\$" <<<"$symbols" || { echo "$program: $name is not in .bss"; return 1; }
   done
 }
 

@@ -55,3 +55,8 @@ pub use request::{IncomingRequest, Response};
 pub use sansip;
 pub use sansip::endpoint::{Account, Body, Config, CustomHeader, Methods, Reason};
 pub use state::Phase;
+
+/// The README's code is compiled with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

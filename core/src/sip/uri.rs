@@ -134,6 +134,9 @@ impl<'a> Uri<'a> {
     ///
     /// More than [`URI_PARAMS_COMPARED_MAX`] parameters or headers in one of them are never equal.
     pub fn equivalent(&self, other: &Uri<'_>) -> bool {
+        if self.raw == other.raw {
+            return true; // also where there are more parameters than are compared
+        }
         match (self.scheme, other.scheme) {
             (Scheme::Sip, Scheme::Sip) | (Scheme::Sips, Scheme::Sips) => self.equals_sip(other),
             (Scheme::Tel, Scheme::Tel) => {
