@@ -186,12 +186,12 @@ impl<'a> Message<'a> {
         Headers::new(self.bytes, usize::from(entry.line_start))
     }
 
-    /// The first line of an indexed header, without its end: what stands before the value, and
-    /// the value.
+    /// The first line of an indexed header: the field without what follows its value, and the
+    /// value.
     pub(super) fn first_line(&self, name: HeaderName<'static>) -> Option<(&'a [u8], &'a [u8])> {
         let entry = self.index.entry(name).filter(|entry| entry.lines > 0)?;
-        let lead = usize::from(entry.line_start)..usize::from(entry.value_start);
-        Some((self.bytes.get(lead)?, self.bytes.get(entry.value())?))
+        let field = usize::from(entry.line_start)..usize::from(entry.value_end);
+        Some((self.bytes.get(field)?, self.bytes.get(entry.value())?))
     }
 
     /// The lines of an indexed header after its first.

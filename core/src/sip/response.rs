@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use super::address::NameAddr;
+use super::grammar::before;
 use super::header::split_comma;
 use super::message::Message;
 use super::name::HeaderName;
@@ -34,10 +35,10 @@ impl Writer<'_> {
         options: &ResponseOptions<'_>,
     ) -> &mut Self {
         self.response(status, reason);
-        if let Some((lead, vias)) = request.first_line(HeaderName::Via) {
+        if let Some((field, vias)) = request.first_line(HeaderName::Via) {
             match options.source {
-                Some(source) => self.received_via(lead, vias, source),
-                None => self.repeat(lead, vias),
+                Some(source) => self.received_via(field, vias, source),
+                None => self.repeat(field),
             }
         }
         self.further(request, HeaderName::Via);
@@ -46,8 +47,8 @@ impl Writer<'_> {
             self.further(request, HeaderName::RecordRoute);
         }
         self.first(request, HeaderName::From);
-        if let Some((lead, to)) = request.first_line(HeaderName::To) {
-            self.tagged_to(lead, to, options.to_tag);
+        if let Some((field, to)) = request.first_line(HeaderName::To) {
+            self.tagged_to(field, to, options.to_tag);
         }
         self.first(request, HeaderName::CallId);
         self.first(request, HeaderName::CSeq);
@@ -56,27 +57,29 @@ impl Writer<'_> {
 
     /// The first line of a header that was read.
     fn first(&mut self, request: &Message<'_>, name: HeaderName<'static>) {
-        if let Some((lead, value)) = request.first_line(name) {
-            self.repeat(lead, value);
+        if let Some((field, _)) = request.first_line(name) {
+            self.repeat(field);
         }
     }
 
     /// The lines of a header that was read, after its first.
     fn further(&mut self, request: &Message<'_>, name: HeaderName<'static>) {
         for header in request.further_lines(name) {
-            self.push(header.raw_name()).push(header.separator()).push(header.value).close();
+            self.repeat(before(header.raw(), header.tail()));
         }
     }
 
-    /// A header as it came, with a line end of ours.
-    fn repeat(&mut self, lead: &[u8], value: &[u8]) {
-        self.push(lead).push(value).close();
+    /// A header as it came up to the end of its value, with a line end of ours.
+    fn repeat(&mut self, field: &[u8]) {
+        self.push(field).close();
     }
 
-    fn tagged_to(&mut self, lead: &[u8], to: &[u8], tag: Option<&[u8]>) {
-        self.push(lead).push(to);
+    fn tagged_to(&mut self, field: &[u8], to: &[u8], tag: Option<&[u8]>) {
+        self.push(field);
+        // Behind a bracket stand no parameters, so most requests need no parsing here.
+        let is_tagged = |to: &[u8]| NameAddr::parse(to).is_ok_and(|to| to.tag().is_some());
         if let Some(tag) = tag
-            && !NameAddr::parse(to).is_ok_and(|to| to.tag().is_some())
+            && (to.ends_with(b">") || !is_tagged(to))
         {
             self.push(b";tag=").text(tag);
         }
@@ -84,17 +87,15 @@ impl Writer<'_> {
     }
 
     /// The top Via line with what we know of the sender put into its first value.
-    fn received_via(&mut self, lead: &[u8], vias: &[u8], source: SocketAddr) {
+    fn received_via(&mut self, field: &[u8], vias: &[u8], source: SocketAddr) {
         let (top, _) = split_comma(vias);
-        let Ok(via) = Via::parse(top) else { return self.repeat(lead, vias) };
+        let Ok(via) = Via::parse(top) else { return self.repeat(field) };
         let wants_rport = via.rport().is_some();
         let differs = via.host().address() != Some(source.ip());
-        self.push(lead);
         if !wants_rport && !differs {
-            self.push(vias).close();
-            return;
+            return self.repeat(field);
         }
-        self.push(via.without_params());
+        self.push(before(field, vias)).push(via.without_params());
         for (name, value) in via.params() {
             let ours =
                 name.eq_ignore_ascii_case(b"received") || name.eq_ignore_ascii_case(b"rport");
