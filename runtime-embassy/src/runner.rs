@@ -63,17 +63,19 @@ impl<'d> Runner<'d> {
 /// Tells the phone its address, for ever: when the network comes up, goes down, or changes.
 async fn watch_address(stack: Stack<'_>, shared: &Shared<'_>) -> ! {
     loop {
-        let config = stack.config_v4();
+        // A static configuration stays while the cable is out.
+        let config = stack.config_v4().filter(|_| stack.is_link_up());
         let address = config.map(|config| IpAddr::V4(config.address.address()));
         if let Ok(mut state) = shared.step() {
             state.set_address(address);
         }
-        match address {
-            None => stack.wait_config_up().await,
+        if address.is_none() {
+            stack.wait_link_up().await;
+            stack.wait_config_up().await;
+        } else {
             // A renewal by DHCP may change the address without taking the network down.
-            Some(_) => {
-                select(stack.wait_config_down(), Timer::after(ADDRESS_INTERVAL)).await;
-            }
+            let down = select(stack.wait_config_down(), stack.wait_link_down());
+            select(down, Timer::after(ADDRESS_INTERVAL)).await;
         }
     }
 }

@@ -18,6 +18,10 @@ use super::{
     AccountId, CallId, CustomHeader, Endpoint, Error, OutgoingCall, Reason, Reply, Stage, custom,
 };
 
+/// Ends a request; it may read what the transaction keeps already.
+type Finish<'f> =
+    &'f mut dyn FnMut(&mut Writer<'_>, Option<&Message<'_>>) -> Result<usize, WriteError>;
+
 impl Endpoint<'_> {
     pub(super) fn place_call(
         &mut self,
@@ -285,7 +289,7 @@ impl Endpoint<'_> {
         transaction: Id,
         method: Method<'_>,
         extra: &[CustomHeader<'_>],
-        finish: &mut dyn FnMut(&mut Writer<'_>, Option<&Message<'_>>) -> Result<usize, WriteError>,
+        finish: Finish<'_>,
     ) -> Result<usize, Error> {
         let slot = self.transactions.get(transaction).ok_or(Error::Gone)?;
         let kept = slot.message.as_ref();

@@ -5,6 +5,8 @@
 //! anything to do.
 #![allow(dead_code)] // each suite uses a part
 
+pub(crate) mod pbx;
+
 use core::cell::RefCell;
 use core::future::Future;
 use core::pin::Pin;
@@ -144,6 +146,11 @@ impl World {
 
 /// A phone on a new host.
 pub(crate) fn phone(world: &mut World) -> Phone<'static> {
+    phone_with_stack(world).0
+}
+
+/// The same, with the host's network.
+pub(crate) fn phone_with_stack(world: &mut World) -> (Phone<'static>, Stack<'static>) {
     let stack = world.host();
     let number = world.ethernet.borrow().ports.len() as u8;
     let resources = Box::leak(Box::new(<Resources<'static>>::new()));
@@ -155,7 +162,7 @@ pub(crate) fn phone(world: &mut World) -> Phone<'static> {
     });
     let mut runner = runner.with_trace(Box::leak(Box::new(sink)));
     world.spawn(async move { runner.run().await });
-    phone
+    (phone, stack)
 }
 
 struct Ethernet {
