@@ -191,6 +191,13 @@ impl Driver<'_> {
             if call.media.due > now {
                 continue;
             }
+            // After a delay several frames are due; each waits until the one before it has left,
+            // since the socket holds few. The network wakes this task then.
+            sockets.waits = !is_flushed(&mut sockets.rtp, cx);
+            if sockets.waits && now.since(call.media.due) < STALL_LIMIT {
+                continue;
+            }
+            sockets.waits = false;
             play_frame(call, now, &mut |is_rtcp, to, bytes| {
                 let socket = if is_rtcp { &sockets.rtcp } else { &sockets.rtp };
                 // Late audio is worth nothing: what finds no room is lost.
@@ -210,7 +217,11 @@ impl Driver<'_> {
     fn sleep(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let Ok(mut state) = self.shared.step() else { return Poll::Pending };
         state.runner.register(cx.waker());
-        let frames = state.calls.iter().filter(|call| call.media.runs).map(|call| call.media.due);
+        let calls = state.calls.iter().zip(&self.sockets.media);
+        let frames = calls.filter(|(call, _)| call.media.runs).map(|(call, sockets)| {
+            let patience = if sockets.waits { STALL_LIMIT } else { Duration::ZERO };
+            call.media.due + patience
+        });
         // While the socket is stuck, the endpoint cannot be served.
         let sip = match self.stuck_since.map(|since| since + STUCK_LIMIT) {
             Some(tried) if tried > now => Some(tried),

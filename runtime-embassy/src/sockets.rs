@@ -23,6 +23,8 @@ pub(crate) struct Sockets<'d> {
 pub(crate) struct MediaSockets<'d> {
     pub(crate) rtp: UdpSocket<'d>,
     pub(crate) rtcp: UdpSocket<'d>,
+    /// A frame is due and waits until the last one has left.
+    pub(crate) waits: bool,
 }
 
 impl<'d> Sockets<'d> {
@@ -68,7 +70,7 @@ impl<'d> Sockets<'d> {
         let _ = rtp.bind(rtp_port);
         let _ = rtcp.bind(rtp_port.wrapping_add(1));
         // `Resources` has no more calls than places.
-        let _ = self.media.push(MediaSockets { rtp, rtcp });
+        let _ = self.media.push(MediaSockets { rtp, rtcp, waits: false });
     }
 }
 

@@ -63,11 +63,12 @@ forward() { echo -n ",hostfwd=udp:$HOST_IP:$1-10.0.2.15:$2"; }
 
 netcheck() {
   local peer port=$((SIP_PORT + 1)) failed=0
-  host_tool echo-peer "127.0.0.1:$port" "$HOST_IP:$SIP_PORT" &
+  host_tool echo-peer "127.0.0.1:$port" "$HOST_IP:$SIP_PORT" >"$WORK/peer" &
   peer=$!
-  sleep 0.3 # the peer's socket; a datagram that comes too early is only counted as lost
+  expect "the peer listens" await 60 grep -q listening "$WORK/peer" # it may have to be built
   run netcheck "peer=10.0.2.2:$port" || failed=1
   wait "$peer" || failed=1
+  cat "$WORK/peer"
   return "$failed"
 }
 
@@ -118,6 +119,7 @@ phone() {
 # Asterisk calls the phone: digits in, digits out, a tone.
 answer() {
   asterisk_up
+  : >"$WORK/answer"
   run answer $(account 101) calls=3 tone=440 send=42# >"$WORK/answer" &
   local program=$!
   expect "the phone is ready" await 10 grep -q ready "$WORK/answer"

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
 fn run(listen: &str, guest: &str) -> std::io::Result<(usize, usize)> {
     let socket = UdpSocket::bind(listen)?;
     socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+    println!("peer: listening");
     let mut buffer = [0; 2048];
     let mut echoed = 0;
     while echoed < ROUNDS
@@ -41,7 +42,7 @@ fn run(listen: &str, guest: &str) -> std::io::Result<(usize, usize)> {
         echoed += 1;
     }
     let asking = UdpSocket::bind("127.0.0.1:0")?;
-    asking.set_read_timeout(Some(Duration::from_millis(500)))?;
+    asking.set_read_timeout(Some(Duration::from_secs(5)))?;
     let mut answered = 0;
     for round in 0..ROUNDS {
         let message: Vec<u8> = (0..1000).map(|at| (at * 3 + round) as u8).collect();
