@@ -114,7 +114,9 @@ async fn all_sixteen_digits_arrive_in_order() {
     let call = call(&line, "622").await;
     let id = call_id(&call);
     tokio::time::sleep(SECOND).await;
-    soon("digits", call.send_digits("1234567890*#ABCD")).await.unwrap();
+    // the far side hangs up at the sixteenth digit, perhaps before its last packet is out
+    let sent = soon("digits", call.send_digits("1234567890*#ABCD")).await;
+    assert!(matches!(sent, Ok(()) | Err(Error::Failed(Reason::PeerHungUp))), "{sent:?}");
     assert!(report(&id, "dtmf").await.ends_with("value=1234567890*#ABCD"));
     assert_eq!(soon("BYE", call.ended()).await, Ok(Reason::PeerHungUp));
     let log = std::fs::read_to_string(asterisk().join("log/full")).unwrap();
