@@ -4,12 +4,20 @@ use core::num::NonZeroU32;
 
 use crate::storage::Slots;
 
+#[cfg(feature = "alloc")]
+use alloc::boxed::Box;
+
 /// Names a buffer that is taken. Whoever holds it gives it back; it is not `Clone`, so that
 /// nobody gives it back twice.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct BufferId(NonZeroU32);
 
 impl BufferId {
+    /// Tells it from all others that are held.
+    pub(crate) fn number(&self) -> NonZeroU32 {
+        self.0
+    }
+
     fn index(&self) -> usize {
         self.0.get() as usize - 1
     }
@@ -27,8 +35,17 @@ impl BufferState {
     pub(crate) const IDLE: Self = Self { len: 0, next_free: 0 };
 }
 
+/// Where the bytes of buffers stand.
+pub(crate) enum Room<'a> {
+    /// One block for each, of the greatest length.
+    Lent(&'a mut [u8]),
+    /// Each message at its own length, because thousands of them linger until their timers end.
+    #[cfg(feature = "alloc")]
+    Heap(Box<[Box<[u8]>]>),
+}
+
 pub(crate) struct Buffers<'a> {
-    bytes: Slots<'a, u8>,
+    bytes: Room<'a>,
     states: Slots<'a, BufferState>,
     stride: usize,
     fresh: u32,
@@ -37,7 +54,7 @@ pub(crate) struct Buffers<'a> {
 }
 
 impl<'a> Buffers<'a> {
-    pub(crate) fn new(bytes: Slots<'a, u8>, states: Slots<'a, BufferState>, stride: usize) -> Self {
+    pub(crate) fn new(bytes: Room<'a>, states: Slots<'a, BufferState>, stride: usize) -> Self {
         Self { bytes, states, stride, fresh: 0, free_first: 0, used: 0 }
     }
 
@@ -54,13 +71,17 @@ impl<'a> Buffers<'a> {
         if message.len() > self.stride {
             return None;
         }
-        let index = if (self.fresh as usize) < self.states.len() {
-            self.fresh += 1;
-            self.fresh - 1
-        } else {
-            let index = self.free_first.checked_sub(1)?;
-            self.free_first = self.states.get(index as usize)?.next_free;
-            index
+        // one that was used before first: its memory is at hand
+        let index = match self.free_first.checked_sub(1) {
+            Some(index) => {
+                self.free_first = self.states.get(index as usize)?.next_free;
+                index
+            }
+            None if (self.fresh as usize) < self.states.len() => {
+                self.fresh += 1;
+                self.fresh - 1
+            }
+            None => return None,
         };
         self.used += 1;
         let id = BufferId(NonZeroU32::new(index + 1)?);
@@ -70,10 +91,21 @@ impl<'a> Buffers<'a> {
 
     /// Put another message into a buffer that is held; `false` where it is too long.
     pub(crate) fn set(&mut self, id: &BufferId, message: &[u8]) -> bool {
-        let start = id.index() * self.stride;
-        let Some(room) = self.bytes.get_mut(start..start + self.stride) else { return false };
-        let Some(room) = room.get_mut(..message.len()) else { return false };
-        room.copy_from_slice(message);
+        if message.len() > self.stride {
+            return false;
+        }
+        match &mut self.bytes {
+            Room::Lent(bytes) => {
+                let start = id.index() * self.stride;
+                let Some(room) = bytes.get_mut(start..start + message.len()) else { return false };
+                room.copy_from_slice(message);
+            }
+            #[cfg(feature = "alloc")]
+            Room::Heap(messages) => {
+                let Some(kept) = messages.get_mut(id.index()) else { return false };
+                *kept = Box::from(message);
+            }
+        }
         if let Some(state) = self.states.get_mut(id.index()) {
             state.len = message.len() as u32;
         }
@@ -82,11 +114,23 @@ impl<'a> Buffers<'a> {
 
     pub(crate) fn get(&self, id: &BufferId) -> &[u8] {
         let len = self.states.get(id.index()).map_or(0, |state| state.len as usize);
-        let start = id.index() * self.stride;
-        self.bytes.get(start..start + len).unwrap_or(&[])
+        match &self.bytes {
+            Room::Lent(bytes) => {
+                let start = id.index() * self.stride;
+                bytes.get(start..start + len).unwrap_or(&[])
+            }
+            #[cfg(feature = "alloc")]
+            Room::Heap(messages) => messages.get(id.index()).map_or(&[], |kept| kept),
+        }
     }
 
     pub(crate) fn give(&mut self, id: BufferId) {
+        #[cfg(feature = "alloc")]
+        if let Room::Heap(messages) = &mut self.bytes
+            && let Some(kept) = messages.get_mut(id.index())
+        {
+            *kept = Box::default();
+        }
         if let Some(state) = self.states.get_mut(id.index()) {
             state.next_free = self.free_first;
             self.free_first = id.0.get();
@@ -125,14 +169,20 @@ mod tests {
 
         #[test]
         fn every_holder_reads_what_it_put_in(
-            count in 0..5usize, steps in prop::collection::vec(step(), 1..80),
+            count in 0..5usize,
+            on_heap in any::<bool>(),
+            steps in prop::collection::vec(step(), 1..80),
         ) {
             const STRIDE: usize = 9;
             let mut bytes = vec![0; count * STRIDE];
             let mut states = Vec::new();
             states.resize_with(count, BufferState::default);
-            let mut pool =
-                Buffers::new(Slots::Lent(&mut bytes), Slots::Lent(&mut states), STRIDE);
+            let room = match on_heap {
+                #[cfg(feature = "alloc")]
+                true => Room::Heap((0..count).map(|_| Box::default()).collect()),
+                _ => Room::Lent(&mut bytes),
+            };
+            let mut pool = Buffers::new(room, Slots::Lent(&mut states), STRIDE);
             let mut held: Vec<(BufferId, Vec<u8>)> = vec![];
             for step in steps {
                 match step {

@@ -79,3 +79,70 @@ impl core::fmt::Debug for Random {
         f.write_str("Random(..)") // the seed is a secret: tags and branches follow from it
     }
 }
+
+/// Numbers of 64 bits from a [`Random`], four from each hash: one costs as much as a message's
+/// parsing, and a call draws ten.
+pub(crate) struct Numbers {
+    random: Random,
+    rest: [Rest; PURPOSES],
+}
+
+/// Numbers that were hashed and not drawn yet: the first `left` of `numbers`, the last one next.
+#[derive(Clone, Copy)]
+struct Rest {
+    numbers: [u64; 3],
+    left: u8,
+}
+
+impl Numbers {
+    pub(crate) const fn new(seed: [u8; 32]) -> Self {
+        Self { random: Random::new(seed), rest: [Rest { numbers: [0; 3], left: 0 }; PURPOSES] }
+    }
+
+    /// The next 64 random bits for `purpose`.
+    pub(crate) fn u64(&mut self, purpose: Purpose) -> u64 {
+        let rest = self.rest.get_mut(purpose as usize);
+        if let Some(number) = rest.and_then(Rest::draw) {
+            return number;
+        }
+        let hash = self.random.bytes(purpose);
+        let [first, later @ ..] = hash.as_chunks::<8>().0 else { return 0 };
+        if let Some(rest) = self.rest.get_mut(purpose as usize) {
+            for (place, number) in rest.numbers.iter_mut().rev().zip(later) {
+                *place = u64::from_be_bytes(*number);
+            }
+            rest.left = rest.numbers.len() as u8;
+        }
+        u64::from_be_bytes(*first)
+    }
+
+    /// The next 32 random bits for `purpose`; uses up 64.
+    pub(crate) fn u32(&mut self, purpose: Purpose) -> u32 {
+        (self.u64(purpose) >> 32) as u32
+    }
+}
+
+impl Rest {
+    fn draw(&mut self) -> Option<u64> {
+        self.left = self.left.checked_sub(1)?;
+        self.numbers.get_mut(usize::from(self.left)).map(core::mem::take)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_numbers_are_one_hash_in_its_order_and_purposes_do_not_touch_each_other() {
+        let mut random = Random::new([7; 32]);
+        let mut numbers = Numbers::new([7; 32]);
+        for _ in 0..3 {
+            let hash = random.bytes(Purpose::Branch);
+            for part in hash.as_chunks::<8>().0 {
+                numbers.u64(Purpose::Tag);
+                assert_eq!(numbers.u64(Purpose::Branch), u64::from_be_bytes(*part));
+            }
+        }
+    }
+}

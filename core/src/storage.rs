@@ -6,7 +6,7 @@
 
 use core::ops::{Deref, DerefMut};
 
-use crate::buffers::BufferState;
+use crate::buffers::{BufferState, Room};
 use crate::endpoint::slots::{AccountSlot, CallSlot, DialogSlot, TransactionSlot};
 use crate::table::Entry;
 
@@ -85,7 +85,7 @@ impl<
             account_text: Slots::Lent(self.account_text.as_flattened_mut()),
             dialog_text: Slots::Lent(self.dialog_text.as_flattened_mut()),
             buffer_states: Slots::Lent(&mut self.buffer_states),
-            buffers: Slots::Lent(self.buffers.as_flattened_mut()),
+            buffers: Room::Lent(self.buffers.as_flattened_mut()),
             scratch: Slots::Lent(scratch),
             reply: Slots::Lent(reply),
             text_bytes: TEXT,
@@ -119,7 +119,7 @@ pub struct Storage<'a> {
     pub(crate) account_text: Slots<'a, u8>,
     pub(crate) dialog_text: Slots<'a, u8>,
     pub(crate) buffer_states: Slots<'a, BufferState>,
-    pub(crate) buffers: Slots<'a, u8>,
+    pub(crate) buffers: Room<'a>,
     pub(crate) scratch: Slots<'a, u8>,
     pub(crate) reply: Slots<'a, u8>,
     pub(crate) text_bytes: usize,
@@ -161,7 +161,8 @@ impl Limits {
 
 #[cfg(feature = "alloc")]
 impl Storage<'static> {
-    /// Storage on the heap, all of it taken now.
+    /// Storage on the heap, all of it taken now but the bytes of messages: those that are kept are
+    /// kept at their own length.
     pub fn heap(limits: Limits) -> Self {
         let dialogs = limits.calls + limits.calls / 4 + 1;
         Self {
@@ -173,7 +174,7 @@ impl Storage<'static> {
             account_text: owned(limits.accounts * limits.text_bytes),
             dialog_text: owned(dialogs * limits.text_bytes),
             buffer_states: owned(limits.buffers),
-            buffers: owned(limits.buffers * limits.message_bytes),
+            buffers: Room::Heap((0..limits.buffers).map(|_| Box::default()).collect()),
             scratch: owned(limits.message_bytes),
             reply: owned(limits.message_bytes),
             text_bytes: limits.text_bytes,

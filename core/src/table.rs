@@ -215,6 +215,15 @@ impl<'a, T: Slot> Table<'a, T> {
         })
     }
 
+    /// What lives in up to `count` slots from `first` on, around the end.
+    pub(crate) fn window(&self, first: u32, count: u32) -> impl Iterator<Item = (Id, &T)> {
+        let places = (0..count.min(self.fresh)).map(move |step| (first + step) % self.fresh);
+        places.filter_map(|index| {
+            let id = self.at(index)?;
+            Some((id, self.get(id)?))
+        })
+    }
+
     /// The soonest deadline of all.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         if self.heap_len == 0 { None } else { self.deadline_at(0) }

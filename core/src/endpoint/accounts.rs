@@ -284,7 +284,7 @@ impl Endpoint<'_> {
         let Some(slot) = self.transactions.get(transaction) else { return };
         let (Some(account), purpose) = (slot.account, slot.purpose) else { return };
         self.accounts.update(account, |slot| slot.transaction = None);
-        self.keep_inbox(received.message.bytes());
+        self.keep_inbox(&received.message);
         if purpose == Purpose::Query {
             self.tell_bindings(account, outcome);
         } else {

@@ -2,7 +2,6 @@
 
 use crate::call::State;
 use crate::sdp::{self, LocalMedia, Origin};
-use crate::sip::Message;
 use crate::table::Id;
 use crate::time::Instant;
 
@@ -124,6 +123,7 @@ impl Endpoint<'_> {
             return Ok(());
         };
         let mut plan = None;
+        let mut shape = sdp::Shape::OFFER;
         let mut refused = false;
         let written =
             self.write_response(source, Some(dialog), status, headers, |writer, request| {
@@ -131,18 +131,16 @@ impl Endpoint<'_> {
                     if late {
                         return sdp::write_offer(room, &media, origin).map_err(|_| ());
                     }
-                    let (len, agreed) = sdp::answer(request.body(), &media, origin, room)
-                        .map_err(|_| refused = true)?;
-                    plan = Some(agreed);
+                    let answered = sdp::answer_with_shape(request.body(), &media, origin, room);
+                    let (len, agreed, written) = answered.map_err(|_| refused = true)?;
+                    (plan, shape) = (Some(agreed), written);
                     Ok(len)
                 })
             });
         let len = if refused { Err(Error::NotAcceptable) } else { written }?;
-        let body = self.scratch.get(..len).and_then(|bytes| Message::parse(bytes).ok());
-        let shape = body.and_then(|message| sdp::Shape::of(message.body()));
         self.calls.update(call, |slot| {
             slot.local = Some(media);
-            slot.shape = shape;
+            slot.shape = Some(shape);
             slot.plan = plan.or(slot.plan);
             slot.awaits_answer = late;
         });

@@ -292,8 +292,9 @@ impl Endpoint<'_> {
         finish: Finish<'_>,
     ) -> Result<usize, Error> {
         let slot = self.transactions.get(transaction).ok_or(Error::Gone)?;
-        let kept = slot.message.as_ref();
-        let kept = kept.and_then(|buffer| Message::parse(self.buffers.get(buffer)).ok());
+        // only an ACK takes something over: credentials, where the INVITE was challenged
+        let kept = slot.message.as_ref().filter(|_| slot.given != [0; 2]);
+        let kept = kept.and_then(|buffer| self.buffers.message(buffer));
         let branch = Branch { slot: transaction.index ^ self.mask, random: slot.random };
         let (path, cseq) = (slot.path, slot.cseq);
         let call = self.calls.get(call).ok_or(Error::Gone)?;

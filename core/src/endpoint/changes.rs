@@ -51,7 +51,7 @@ impl Endpoint<'_> {
 
     /// The answer to our re-INVITE.
     pub(super) fn change_accepted(&mut self, id: Id, call: Id, received: &Received<'_>) {
-        self.keep_inbox(received.message.bytes());
+        self.keep_inbox(&received.message);
         if let Some(dialog) = self.calls.get(call).map(|slot| slot.dialog) {
             let _ = self.refresh_target(dialog, received.path, &received.message);
         }

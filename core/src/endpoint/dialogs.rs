@@ -99,7 +99,7 @@ impl Endpoint<'_> {
     pub(super) fn target_of_invite(&mut self, dialog: Id, invite: Id) -> Result<(), Error> {
         let slot = self.transactions.get(invite).ok_or(Error::Gone)?;
         let buffer = slot.message.as_ref().ok_or(Error::State)?;
-        let message = Message::parse(self.buffers.get(buffer)).map_err(|_| Error::State)?;
+        let message = self.buffers.message(buffer).ok_or(Error::State)?;
         let target = message.uri().unwrap_or(b"");
         let block = self.dialog_text.block_mut(dialog.index);
         let set = self.dialogs.update(dialog, |slot| slot.text.set(block, field::TARGET, target));

@@ -1,7 +1,7 @@
 //! Requests that come in outside dialogs, ACK and CANCEL, and how any request is answered.
 
 use crate::call::State;
-use crate::sdp::{self, LocalMedia, Origin};
+use crate::sdp::{self, LocalMedia};
 use crate::sip::{ContentType, HeaderName, Message, Method, Writer};
 use crate::table::Id;
 use crate::time::Instant;
@@ -152,7 +152,7 @@ impl Endpoint<'_> {
             self.refuse(received, 503);
             return;
         };
-        let Some(buffer) = self.buffers.keep(received.message.bytes()) else {
+        let Some(buffer) = self.buffers.keep_message(&received.message) else {
             self.close_transaction(id);
             self.refuse(received, 513);
             return;
@@ -193,7 +193,7 @@ impl Endpoint<'_> {
         if !late_offer {
             // nothing in common is known before anybody is disturbed
             let ours = LocalMedia::new(core::net::SocketAddr::new(received.path.local.ip(), 9));
-            let tried = sdp::answer(message.body(), &ours, Origin::default(), &mut self.scratch);
+            let tried = sdp::check_offer(message.body(), &ours);
             if let Err(error) = tried {
                 self.refuse(received, error.status());
                 return;
@@ -254,7 +254,7 @@ impl Endpoint<'_> {
                 return Err(status);
             }
         };
-        let Some(buffer) = self.buffers.keep(received.message.bytes()) else {
+        let Some(buffer) = self.buffers.keep_message(&received.message) else {
             self.close_transaction(transaction);
             self.dialogs.remove(dialog);
             return Err(513);
@@ -364,7 +364,7 @@ impl Endpoint<'_> {
             }
         });
         if let Some(ack) = ack {
-            self.keep_inbox(ack.message.bytes());
+            self.keep_inbox(&ack.message);
         }
         let mut failed = false;
         if awaits_answer && !hang_up {
@@ -422,7 +422,7 @@ impl Endpoint<'_> {
             None => self.reply(&received.message, received.path, 200, |_| {}),
         }
         if let (true, Some(call)) = (open, call) {
-            self.keep_inbox(received.message.bytes());
+            self.keep_inbox(&received.message);
             self.refuse_call(now, call, 487, &[]);
             self.call_over(now, call, Reason::CallerGaveUp);
         }

@@ -3,7 +3,7 @@
 use crate::call::State;
 use crate::random::Purpose as Draw;
 use crate::sdp::{self, Origin};
-use crate::sip::{HeaderName, Message, Method};
+use crate::sip::{HeaderName, Method};
 use crate::table::Id;
 use crate::time::Instant;
 
@@ -46,7 +46,7 @@ impl Endpoint<'_> {
     fn peer_hung_up(&mut self, now: Instant, received: &Received<'_>, call: Id) {
         let state = self.calls.get(call).map_or(State::Over, |slot| slot.state);
         self.answer_inside(now, received, 200);
-        self.keep_inbox(received.message.bytes());
+        self.keep_inbox(&received.message);
         if state == State::Ringing {
             self.refuse_call(now, call, 487, &[]); // RFC 3261 s15.1.2
         }
@@ -138,6 +138,7 @@ impl Endpoint<'_> {
         });
         let late = received.message.body().is_empty();
         let mut plan = None;
+        let mut sent_shape = shape.unwrap_or(sdp::Shape::OFFER);
         let mut refused = 500;
         let source = Source::Given(id, &received.message);
         let written = self.write_response(source, Some(dialog), 200, &[], |writer, request| {
@@ -151,9 +152,9 @@ impl Endpoint<'_> {
                     }
                     .map_err(|_| ());
                 }
-                let (len, agreed) = sdp::answer(request.body(), &local, origin, room)
-                    .map_err(|error| refused = error.status())?;
-                plan = Some(agreed);
+                let answered = sdp::answer_with_shape(request.body(), &local, origin, room);
+                let (len, agreed, written) = answered.map_err(|error| refused = error.status())?;
+                (plan, sent_shape) = (Some(agreed), written);
                 Ok(len)
             })
         });
@@ -161,21 +162,19 @@ impl Endpoint<'_> {
             self.refuse_reinvite(now, received, id, refused);
             return;
         };
-        let sent = self.scratch.get(..len).and_then(|bytes| Message::parse(bytes).ok());
-        let shape = sent.and_then(|message| sdp::Shape::of(message.body()));
         if let Some(earlier) = self.calls.get(call).and_then(|slot| slot.invite) {
             self.stop_repeating(earlier); // its ACK was lost: this request proves that our 2xx came
         }
         self.calls.update(call, |slot| {
             slot.session_version = version;
             slot.invite = Some(id);
-            slot.shape = shape.or(slot.shape);
+            slot.shape = Some(sent_shape);
             slot.plan = plan.or(slot.plan);
             slot.awaits_answer = late;
         });
         self.send_response(now, id, 200, len);
         if plan.is_some() && plan != old {
-            self.keep_inbox(received.message.bytes());
+            self.keep_inbox(&received.message);
             self.tell_media(call, Stage::Agreed);
         }
     }

@@ -18,6 +18,7 @@ mod event;
 mod forks;
 mod incoming;
 mod inside;
+mod kept;
 mod poll;
 mod receive;
 mod requests;
@@ -43,12 +44,14 @@ pub use view::{AccountView, CallView, Usage};
 use crate::buffers::{BufferId, Buffers};
 use crate::index::Index;
 use crate::path::Path;
-use crate::random::{Purpose, Random};
+use crate::random::{Numbers, Purpose};
+use crate::sip::Message;
 use crate::storage::{Slots, Storage};
 use crate::table::{Id, Table};
 use crate::text::Texts;
 use crate::time::{Duration, Instant};
 
+use kept::Kept;
 use slots::{AccountSlot, CallSlot, DialogSlot, TransactionSlot};
 
 /// Names an account of one endpoint.
@@ -100,7 +103,7 @@ pub struct RequestId(pub(crate) Id);
 /// ```
 pub struct Endpoint<'a> {
     config: Config,
-    random: Random,
+    random: Numbers,
     /// Hides slot numbers in our identifiers.
     mask: u32,
     hash_key: [u64; 2],
@@ -111,7 +114,9 @@ pub struct Endpoint<'a> {
     dialog_text: Texts<'a>,
     transactions: Table<'a, TransactionSlot>,
     index: Index<'a>,
-    buffers: Buffers<'a>,
+    /// Where the next transaction that gives way is looked for.
+    evict_from: u32,
+    buffers: Kept<'a>,
     /// The message of this turn, kept for the events that it causes.
     inbox: Option<BufferId>,
     /// Counts inputs and commands, so that an event knows whether the inbox is its message.
@@ -130,7 +135,7 @@ impl<'a> Endpoint<'a> {
     /// `seed` must differ at each boot: Call-IDs, branches, tags and nonces follow from it, and a
     /// server that sees them again takes a new request for an old one.
     pub fn new(config: Config, seed: [u8; 32], storage: Storage<'a>) -> Self {
-        let mut random = Random::new(seed);
+        let mut random = Numbers::new(seed);
         let mask = random.u32(Purpose::Key);
         let hash_key = [random.u64(Purpose::Key), random.u64(Purpose::Key)];
         let t1 = config.t1.clamp(Duration::from_millis(10), Duration::from_secs(10));
@@ -147,7 +152,12 @@ impl<'a> Endpoint<'a> {
             dialog_text: Texts::new(storage.dialog_text, storage.text_bytes),
             transactions: Table::new(storage.transactions),
             index: Index::new(storage.index),
-            buffers: Buffers::new(storage.buffers, storage.buffer_states, storage.message_bytes),
+            evict_from: 0,
+            buffers: Kept::new(Buffers::new(
+                storage.buffers,
+                storage.buffer_states,
+                storage.message_bytes,
+            )),
             inbox: None,
             turn: 0,
             scratch: storage.scratch,
@@ -227,9 +237,9 @@ impl<'a> Endpoint<'a> {
     }
 
     /// Keep the message of this turn for the events that it causes.
-    fn keep_inbox(&mut self, bytes: &[u8]) {
+    fn keep_inbox(&mut self, message: &Message<'_>) {
         if self.inbox.is_none() {
-            self.inbox = self.buffers.keep(bytes);
+            self.inbox = self.buffers.keep_message(message);
         }
     }
 }

@@ -143,7 +143,7 @@ impl Endpoint<'_> {
     fn write_cancel(&mut self, id: Id) -> Option<usize> {
         let slot = self.transactions.get(id)?;
         let headers = headers_of(&self.accounts, &self.account_text, slot.account);
-        let invite = Message::parse(self.buffers.get(slot.message.as_ref()?)).ok()?;
+        let invite = self.buffers.message(slot.message.as_ref()?)?;
         if invite.method() != Some(Method::Invite) {
             return None;
         }
@@ -261,7 +261,7 @@ impl Endpoint<'_> {
     }
 
     fn inbox_message(&self) -> Option<Message<'_>> {
-        Message::parse(self.buffers.get(self.inbox.as_ref()?)).ok()
+        self.buffers.message(self.inbox.as_ref()?)
     }
 }
 

@@ -103,7 +103,7 @@ impl Endpoint<'_> {
     }
 
     /// The same request gets the same tag, without a memory (RFC 3261 s8.2.7).
-    fn stateless_tag(&self, request: &Message<'_>) -> [u8; 16] {
+    pub(super) fn stateless_tag(&self, request: &Message<'_>) -> [u8; 16] {
         let mut tag = [b'0'; 16];
         compose::hex_text(self.request_hash(request), &mut tag);
         tag

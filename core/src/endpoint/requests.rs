@@ -176,7 +176,7 @@ impl Endpoint<'_> {
                 Err(reason) => return self.request_over(id, Err(reason)),
             }
         }
-        self.keep_inbox(received.message.bytes());
+        self.keep_inbox(&received.message);
         self.request_over(id, Ok(status));
         // the peer has it and answered: the bytes are not needed any more
         let message = self.transactions.update(id, |slot| slot.message.take()).flatten();

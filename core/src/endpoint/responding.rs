@@ -49,21 +49,24 @@ impl Endpoint<'_> {
             Source::Kept(id) => {
                 let slot = self.transactions.get(id).ok_or(Error::Gone)?;
                 let buffer = slot.message.as_ref().ok_or(Error::State)?;
-                let request = Message::parse(self.buffers.get(buffer));
-                (id, request.map_err(|_| Error::State)?)
+                (id, self.buffers.message(buffer).ok_or(Error::State)?)
             }
         };
         let slot = self.transactions.get(id).ok_or(Error::Gone)?;
         let path = slot.path.ok_or(Error::State)?;
-        let mut stateless = [0; 16];
-        compose::hex_text(self.request_hash(&request), &mut stateless);
         let dialog = dialog.and_then(|id| Some((id, self.dialogs.get(id)?)));
         let of_dialog = |which| match dialog {
             Some((id, slot)) => slot.text.get(self.dialog_text.block(id.index), which),
             None => &[],
         };
         let of_call = of_dialog(field::HEADERS);
-        let tag = if dialog.is_some() { of_dialog(field::LOCAL_TAG) } else { &stateless };
+        let stateless;
+        let tag = if dialog.is_some() {
+            of_dialog(field::LOCAL_TAG)
+        } else {
+            stateless = self.stateless_tag(&request);
+            &stateless
+        };
         let account = slot.account.and_then(|id| Some((id, self.accounts.get(id)?)));
         let own = |which| match account {
             Some((id, slot)) => slot.text.get(self.account_text.block(id.index), which),

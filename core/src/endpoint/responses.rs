@@ -91,7 +91,7 @@ impl Endpoint<'_> {
         if self.calls.get(call).is_none_or(|slot| slot.state != State::Calling) {
             return;
         }
-        self.keep_inbox(received.message.bytes());
+        self.keep_inbox(&received.message);
         // a 100 makes no dialog, whatever tag it has (RFC 3261 s12.1)
         if let Some(tag) = received.head.to_tag.filter(|_| status > 100) {
             let dialog = self.early_dialog(call, id, tag, received);
@@ -144,9 +144,14 @@ impl Endpoint<'_> {
     }
 
     fn invite_accepted(&mut self, now: Instant, id: Id, received: &Received<'_>) {
-        let Some(kept) = self.kept_message(id) else { return };
-        if kept.method() == Some(Method::Ack) {
-            let acked = tag_of_to(&kept);
+        let Some(slot) = self.transactions.get(id) else { return };
+        let kept = slot.message.as_ref().map_or(&[][..], |buffer| self.buffers.get(buffer));
+        if kept.is_empty() {
+            return;
+        }
+        if kept.starts_with(b"ACK ") {
+            let kept = Message::parse(kept).ok();
+            let acked = kept.as_ref().and_then(tag_of_to);
             let same = acked.unwrap_or(b"") == received.head.to_tag.unwrap_or(b"");
             if same {
                 self.transactions.update(id, |slot| slot.send_message = true);
@@ -155,7 +160,6 @@ impl Endpoint<'_> {
             }
             return;
         }
-        let Some(slot) = self.transactions.get(id) else { return };
         let purpose = slot.purpose;
         let live = |call: &Id| self.calls.get(*call).is_some_and(|slot| slot.reason.is_none());
         match slot.call.filter(live) {
@@ -190,7 +194,7 @@ impl Endpoint<'_> {
 
     /// The first 2xx of a call of ours.
     fn call_answered(&mut self, now: Instant, id: Id, call: Id, received: &Received<'_>) {
-        self.keep_inbox(received.message.bytes());
+        self.keep_inbox(&received.message);
         let tag = received.head.to_tag.unwrap_or(b"");
         let Some(first) = self.calls.get(call).map(|slot| slot.dialog) else { return };
         let known = self.dialog_for_tag(call, tag);
@@ -267,9 +271,9 @@ impl Endpoint<'_> {
                 return writer.finish();
             }
             writer.finish_with(SDP, |room| {
-                let (len, agreed) = sdp::answer(body, &local, origin, room).map_err(|_| ())?;
-                shape = sdp::Shape::of(room.get(..len).unwrap_or(&[]));
-                plan = Some(agreed);
+                let answered = sdp::answer_with_shape(body, &local, origin, room);
+                let (len, agreed, written) = answered.map_err(|_| ())?;
+                (plan, shape) = (Some(agreed), Some(written));
                 Ok::<usize, ()>(len)
             })
         });
@@ -281,12 +285,9 @@ impl Endpoint<'_> {
             }
             other => other,
         };
-        if shape.is_some() {
-            self.calls.update(call, |slot| slot.shape = shape);
-        } else if let Some(ours) = self.kept_message(id).filter(|_| we_offered) {
-            let shape = sdp::Shape::of(ours.body());
-            self.calls.update(call, |slot| slot.shape = shape.or(slot.shape));
-        }
+        // a later offer has the shape of what was there before
+        let shape = shape.or((is_first && we_offered).then_some(sdp::Shape::OFFER));
+        self.calls.update(call, |slot| slot.shape = shape.or(slot.shape));
         let Ok(len) = written else { return (false, None) };
         (self.keep_ack(id, len), plan)
     }
@@ -357,7 +358,7 @@ impl Endpoint<'_> {
         }
         self.acknowledge_failure(id, received);
         let Some(call) = call.filter(|_| !retried) else { return };
-        self.keep_inbox(received.message.bytes());
+        self.keep_inbox(&received.message);
         if purpose == Purpose::Invite {
             self.call_over(now, call, reason);
             return;

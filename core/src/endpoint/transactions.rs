@@ -61,16 +61,26 @@ impl Endpoint<'_> {
     /// Remove the lingering transaction that is missed least: those that only absorb copies first,
     /// the oldest of them first. Never one that a live call or the application waits for: an
     /// accepted INVITE acknowledges for as long as its call lives, and gives way last after it.
+    ///
+    /// A large table is not looked through as a whole each time: slots are used in turn, so the
+    /// oldest stand where the last victim stood.
     fn evict(&mut self) -> bool {
-        let victim = self
-            .transactions
-            .iter()
-            .filter_map(|(id, slot)| {
+        let mut victim = None;
+        let mut first = self.evict_from;
+        for _ in 0..EVICT_WINDOWS_MAX {
+            let window = self.transactions.window(first, EVICT_WINDOW);
+            let lingering = window.filter_map(|(id, slot)| {
                 let in_call = slot.call.is_some_and(|call| self.calls.get(call).is_some());
                 Some((linger_class(slot, in_call)?, slot.since, id.index, id))
-            })
-            .min_by_key(|(class, since, index, _)| (*class, *since, *index));
+            });
+            victim = lingering.min_by_key(|(class, since, index, _)| (*class, *since, *index));
+            if victim.is_some() {
+                break;
+            }
+            first = first.wrapping_add(EVICT_WINDOW);
+        }
         let Some((.., id)) = victim else { return false };
+        self.evict_from = id.index;
         self.stats.evicted += 1;
         self.close_transaction(id);
         true
@@ -346,8 +356,7 @@ impl Endpoint<'_> {
 
     /// The message that a transaction keeps in its request buffer.
     pub(super) fn kept_message(&self, id: Id) -> Option<Message<'_>> {
-        let buffer = self.transactions.get(id)?.message.as_ref()?;
-        Message::parse(self.buffers.get(buffer)).ok()
+        self.buffers.message(self.transactions.get(id)?.message.as_ref()?)
     }
 }
 
@@ -355,6 +364,11 @@ fn feed(hash: &mut SipHasher13, part: &[u8]) {
     hash.write_usize(part.len());
     hash.write(part);
 }
+
+/// Slots that are compared to find the one that is missed least; small tables are seen whole.
+const EVICT_WINDOW: u32 = 128;
+/// How far is looked where all of those are at work.
+const EVICT_WINDOWS_MAX: u32 = 64;
 
 /// How little a transaction is missed; `None` for one that is still at work.
 fn linger_class(slot: &TransactionSlot, in_call: bool) -> Option<u8> {

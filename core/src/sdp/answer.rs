@@ -1,6 +1,6 @@
 use super::formats::{Format, Formats, Known};
 use super::media::Media;
-use super::offer::{Origin, PTIME_MAX_MS, PTIME_MIN_MS, write_audio, write_session};
+use super::offer::{Origin, PTIME_MAX_MS, PTIME_MIN_MS, Shape, write_audio, write_session};
 use super::remote::Remote;
 use super::session::Session;
 use super::{AnswerError, Direction, DtmfPlan, LocalMedia, MediaPlan, WriteError};
@@ -25,24 +25,48 @@ pub fn answer(
     origin: Origin,
     buf: &mut [u8],
 ) -> Result<(usize, MediaPlan), AnswerError> {
+    answer_with_shape(offer, local, origin, buf).map(|(length, plan, _)| (length, plan))
+}
+
+/// [`answer`], and the shape of what was written.
+pub(crate) fn answer_with_shape(
+    offer: &[u8],
+    local: &LocalMedia,
+    origin: Origin,
+    buf: &mut [u8],
+) -> Result<(usize, MediaPlan, Shape), AnswerError> {
     let session = Session::parse(offer)?;
-    if session.media().count() > MEDIA_MAX {
-        return Err(AnswerError::NotAcceptable);
-    }
-    let mut usable = session.media().enumerate();
-    let accepted = usable.find_map(|(index, media)| Some((index, agree(&media, None, local)?)));
-    let (accepted, plan) = accepted.ok_or(AnswerError::NotAcceptable)?;
     let mut text = Text::new(buf);
-    write_session(&mut text, local, origin)?;
+    let begun = write_session(&mut text, local, origin);
+    let mut accepted = None;
+    let mut shape = Shape::default();
     for (index, media) in session.media().enumerate() {
-        if index == accepted {
-            write_audio(&mut text, local, &Formats::agreed(&plan), plan.direction);
-        } else {
-            write_refused(&mut text, &media);
+        if index >= MEDIA_MAX {
+            return Err(AnswerError::NotAcceptable);
         }
+        let plan = if accepted.is_none() { agree(&media, None, local) } else { None };
+        match &plan {
+            Some(plan) => {
+                write_audio(&mut text, local, &Formats::agreed(plan), plan.direction);
+            }
+            None => write_refused(&mut text, &media),
+        }
+        shape.push(&media, plan.is_some());
+        accepted = accepted.or(plan);
     }
+    let plan = accepted.ok_or(AnswerError::NotAcceptable)?;
+    begun?;
     let length = text.finish().ok_or(WriteError::NoRoom)?;
-    Ok((length, plan))
+    Ok((length, plan, shape))
+}
+
+/// Whether [`answer`] would accept this offer, without writing anything.
+pub(crate) fn check_offer(offer: &[u8], local: &LocalMedia) -> Result<(), AnswerError> {
+    let session = Session::parse(offer)?;
+    let mut streams = session.media();
+    let usable = streams.by_ref().take(MEDIA_MAX).any(|media| agree(&media, None, local).is_some());
+    let few = usable && session.media().nth(MEDIA_MAX).is_none();
+    if few { Ok(()) } else { Err(AnswerError::NotAcceptable) }
 }
 
 /// Reads the answer to our offer (RFC 3264 s7): `our_offer` as it was sent, and the `local` that
@@ -59,13 +83,20 @@ pub fn accept_answer(
 ) -> Result<MediaPlan, AnswerError> {
     let ours = Session::parse(our_offer)?;
     let theirs = Session::parse(answer)?;
-    if ours.media().count() != theirs.media().count() {
-        return Err(AnswerError::Mismatch);
+    let (mut ours, mut theirs) = (ours.media(), theirs.media());
+    let mut active = None;
+    loop {
+        match (ours.next(), theirs.next()) {
+            // Of the streams that we refused a peer can accept nothing, whatever it writes.
+            (Some(ours), Some(_)) if ours.port() == Some(0) => {}
+            (Some(ours), Some(theirs)) => {
+                active.get_or_insert((ours, theirs));
+            }
+            (None, None) => break,
+            _ => return Err(AnswerError::Mismatch),
+        }
     }
-    let mut pairs = ours.media().zip(theirs.media());
-    // Of the streams that we refused a peer can accept nothing, whatever it writes.
-    let (ours, theirs) =
-        pairs.find(|(ours, _)| ours.port() != Some(0)).ok_or(AnswerError::NotAcceptable)?;
+    let (ours, theirs) = active.ok_or(AnswerError::NotAcceptable)?;
     if ours.kind() != theirs.kind() {
         return Err(AnswerError::Mismatch);
     }

@@ -191,15 +191,16 @@ impl<'a> Iterator for MediaIter<'a> {
     type Item = Media<'a>;
 
     fn next(&mut self) -> Option<Media<'a>> {
-        let line = MediaLine::parse(self.lines.next()?.value).ok()?;
+        let line = MediaLine::read(self.lines.next()?.value).ok()?;
         let rest = self.lines.rest();
-        let mut ahead = self.lines.clone();
         let mut length = 0;
-        while let Some(next) = ahead.next()
-            && next.kind != b'm'
-        {
-            length += next.raw.len();
-            self.lines = ahead.clone();
+        loop {
+            let ahead = rest.get(length..)?;
+            if ahead.is_empty() || ahead.starts_with(b"m=") {
+                self.lines = Lines::new(ahead);
+                break;
+            }
+            length += memchr::memchr(b'\n', ahead).map_or(ahead.len(), |newline| newline + 1);
         }
         let section = rest.get(..length)?;
         Some(Media {
@@ -223,6 +224,17 @@ pub(super) struct MediaLine<'a> {
 
 impl<'a> MediaLine<'a> {
     pub(super) fn parse(value: &'a [u8]) -> Result<Self, SdpError> {
+        let line = Self::read(value)?;
+        let mut formats = words(line.formats).peekable();
+        formats.peek().ok_or(SdpError::Media)?;
+        if line.is_rtp() && !formats.all(|format| payload_type(format).is_some()) {
+            return Err(SdpError::Format);
+        }
+        Ok(line)
+    }
+
+    /// The line without a look at its formats.
+    fn read(value: &'a [u8]) -> Result<Self, SdpError> {
         let (kind, rest) = word(value).ok_or(SdpError::Media)?;
         let (ports, rest) = word(rest).ok_or(SdpError::Media)?;
         let (protocol, formats) = word(rest).ok_or(SdpError::Media)?;
@@ -234,13 +246,7 @@ impl<'a> MediaLine<'a> {
         let port = bytes::number_u16(port);
         let count = count.and_then(bytes::number_u16).filter(|&count| count != 0);
         let port_count = count.ok_or(SdpError::Port)?;
-        let line = Self { kind, port, port_count, protocol, formats };
-        let mut formats = words(formats).peekable();
-        formats.peek().ok_or(SdpError::Media)?;
-        if line.is_rtp() && !formats.all(|format| payload_type(format).is_some()) {
-            return Err(SdpError::Format);
-        }
-        Ok(line)
+        Ok(Self { kind, port, port_count, protocol, formats })
     }
 
     fn is_rtp(&self) -> bool {

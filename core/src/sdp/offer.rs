@@ -88,6 +88,20 @@ impl Shape {
         Some(shape)
     }
 
+    /// That of [`write_offer`].
+    pub const OFFER: Self = Self { kinds: [Kind::Audio; MEDIA_MAX], count: 1, active: 0 };
+
+    /// The next stream of an answer; more than [`MEDIA_MAX`] are not answered.
+    pub(super) fn push(&mut self, media: &Media<'_>, is_active: bool) {
+        if let Some(kind) = self.kinds.get_mut(usize::from(self.count)) {
+            *kind = Kind::of(media);
+            if is_active {
+                self.active = self.count;
+            }
+            self.count += 1;
+        }
+    }
+
     fn kinds(&self) -> impl Iterator<Item = Kind> {
         self.kinds.into_iter().take(usize::from(self.count))
     }

@@ -11,6 +11,8 @@ pub struct NameAddr<'a> {
     display: &'a [u8],
     uri: Uri<'a>,
     params: &'a [u8],
+    // what every message is asked for, seen while the parameters were checked
+    tag: Option<&'a [u8]>,
 }
 
 impl<'a> NameAddr<'a> {
@@ -25,9 +27,24 @@ impl<'a> NameAddr<'a> {
     /// The same, with a further condition on each parameter of the header.
     fn parse_each(
         raw: &'a [u8],
-        check: impl FnMut(&'a [u8], Option<&'a [u8]>) -> Result<(), ValueError>,
+        mut check: impl FnMut(&'a [u8], Option<&'a [u8]>) -> Result<(), ValueError>,
     ) -> Result<Self, ValueError> {
         let value = trim(raw);
+        let mut tag = None;
+        let mut parsed = Self::parse_parts(value, |name, value| {
+            if name.len() == 3 && name.eq_ignore_ascii_case(b"tag") {
+                tag.get_or_insert(value.unwrap_or_default());
+            }
+            check(name, value)
+        })?;
+        parsed.tag = tag;
+        Ok(parsed)
+    }
+
+    fn parse_parts(
+        value: &'a [u8],
+        check: impl FnMut(&'a [u8], Option<&'a [u8]>) -> Result<(), ValueError>,
+    ) -> Result<Self, ValueError> {
         let (display, after) = match value {
             [b'"', ..] => {
                 let (rest, display) = quoted_string(value)?;
@@ -48,7 +65,7 @@ impl<'a> NameAddr<'a> {
         let close = memchr::memchr(b'>', inside).ok_or(ValueError::Syntax)?;
         let (uri, rest) = inside.split_at_checked(close).ok_or(ValueError::Syntax)?;
         let params = Params::validated_each(rest.get(1..).unwrap_or_default(), check)?;
-        Ok(Self { raw: value, display, uri: Uri::parse(uri)?, params })
+        Ok(Self { raw: value, display, uri: Uri::parse(uri)?, params, tag: None })
     }
 
     /// The bytes of the value as they came.
@@ -80,7 +97,7 @@ impl<'a> NameAddr<'a> {
 
     /// The `tag` parameter of From and To.
     pub fn tag(&self) -> Option<&'a [u8]> {
-        self.param(b"tag").filter(|tag| !tag.is_empty())
+        self.tag.filter(|tag| !tag.is_empty())
     }
 
     /// The bytes up to the header parameters: what From and To keep in a dialog.
@@ -99,7 +116,7 @@ impl<'a> NameAddr<'a> {
             return Err(ValueError::Syntax);
         }
         let params = Params::validated_each(params, check)?;
-        Ok(Self { raw: value, display: &[], uri: Uri::parse(uri)?, params })
+        Ok(Self { raw: value, display: &[], uri: Uri::parse(uri)?, params, tag: None })
     }
 }
 

@@ -18,6 +18,25 @@ pub struct Message<'a> {
     index: Index,
 }
 
+/// Where the parts of a message stand in its bytes, so that a copy of them is not read anew.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Layout {
+    headers_start: u16,
+    body_start: u16,
+    index: Index,
+}
+
+impl Layout {
+    /// The message of which `bytes` are a copy.
+    pub(crate) fn of_copy<'b>(&self, bytes: &'b [u8]) -> Option<Message<'b>> {
+        let line = bytes.get(..usize::from(self.headers_start))?;
+        let (text_end, _) = line_end(line, 0).ok()?;
+        let start_line = StartLine::parse(line.get(..text_end)?).ok()?;
+        let Self { headers_start, body_start, index } = *self;
+        Some(Message { bytes, start_line, headers_start, body_start, index })
+    }
+}
+
 /// Why bytes are no message. All of these are the sender's fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ParseError {
@@ -87,6 +106,12 @@ impl<'a> Message<'a> {
         let (index, body_start) = Index::scan(bytes, headers_start)?;
         let body_start = u16::try_from(body_start).map_err(|_| ParseError::TooLong)?;
         Ok(Self { bytes, start_line, headers_start: start, body_start, index })
+    }
+
+    /// Where its parts stand, for a copy of [`Message::bytes`].
+    pub(crate) fn layout(&self) -> Layout {
+        let Self { headers_start, body_start, index, .. } = *self;
+        Layout { headers_start, body_start, index }
     }
 
     /// The first line.
@@ -255,13 +280,13 @@ impl fmt::Display for ParseError {
 impl core::error::Error for ParseError {}
 
 /// Where the headers that everybody asks for stand, found in the one pass over the lines.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Index {
     entries: [Entry; INDEXED],
 }
 
 /// The first line of one header name, and how many there are.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Entry {
     line_start: u16,
     value_start: u16,
@@ -321,11 +346,13 @@ fn slot(name: HeaderName<'_>) -> Option<usize> {
         HeaderName::Expires => 11,
         HeaderName::Supported => 12,
         HeaderName::Require => 13,
+        HeaderName::Accept => 14,
+        HeaderName::ContentEncoding => 15,
         _ => return None,
     })
 }
 
-const INDEXED: usize = 14;
+const INDEXED: usize = 16;
 
 fn without_leading_line_ends(mut bytes: &[u8]) -> Result<&[u8], ParseError> {
     while let [b'\r', b'\n', rest @ ..] | [b'\n', rest @ ..] = bytes {

@@ -46,6 +46,7 @@ pub use grammar::{Unquoted, ValueError, unquoted};
 pub use head::{Field, Head, HeadError};
 pub use header::{Header, Headers, Values};
 pub use host::Host;
+pub(crate) use message::Layout;
 pub use message::{Message, ParseError};
 pub use name::{HeaderName, Method};
 pub use params::Params;

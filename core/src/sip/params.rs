@@ -3,7 +3,9 @@
 use nom::Parser;
 use nom::sequence::preceded;
 
-use super::grammar::{Parsed, ValueError, lws, plain_value, quoted_string, separator, token};
+use super::grammar::{
+    Parsed, ValueError, is_token, lws, plain_value, quoted_string, separator, token,
+};
 
 /// The parameters of a value, in their order: names as they came, and values where there are any.
 ///
@@ -75,7 +77,11 @@ impl<'a> Iterator for Params<'a> {
 type Param<'a> = (&'a [u8], Option<&'a [u8]>);
 
 fn header_param(input: &[u8]) -> Parsed<'_, Param<'_>> {
-    let (rest, name) = preceded(separator(';'), token).parse(input)?;
+    let (rest, name) = match input {
+        // as most peers write it: no white space
+        [b';', name @ ..] if name.first().is_some_and(|byte| is_token(*byte)) => token(name)?,
+        _ => preceded(separator(';'), token).parse(input)?,
+    };
     // Most parameters have no white space in them; it costs less to see that first.
     let value = match rest {
         [] | [b';', ..] => return Ok((rest, (name, None))),

@@ -16,6 +16,9 @@ pub struct Via<'a> {
     host: Host<'a>,
     port: Option<u16>,
     params: &'a [u8],
+    // what every message is asked for, seen while the parameters were checked
+    branch: Option<&'a [u8]>,
+    rport: Option<&'a [u8]>,
 }
 
 /// A transport as Via and the `transport` parameter of URIs name it.
@@ -81,20 +84,26 @@ impl<'a> Via<'a> {
         }
         let (rest, host) = host(after_space)?;
         let (params, port) = opt(preceded(separator(':'), port)).parse(rest)?;
+        let (mut branch, mut rport) = (None, None);
         let params = Params::validated_each(params, |name, value| {
-            match (name.len(), value) {
-                (3, value) if name.eq_ignore_ascii_case(b"ttl") => {
-                    number(value.unwrap_or_default(), 255)?;
+            let text = value.unwrap_or_default();
+            match name.len() {
+                6 if name.eq_ignore_ascii_case(b"branch") => {
+                    branch.get_or_insert(text);
                 }
-                (5, Some(value)) if name.eq_ignore_ascii_case(b"rport") => {
-                    number(value, 65_535)?;
+                5 if name.eq_ignore_ascii_case(b"rport") => {
+                    value.map_or(Ok(0), |value| number(value, 65_535))?;
+                    rport.get_or_insert(text);
+                }
+                3 if name.eq_ignore_ascii_case(b"ttl") => {
+                    number(text, 255)?;
                 }
                 _ => {}
             }
             Ok(())
         })?;
         let transport = TransportName::parse(transport);
-        Ok(Self { raw: value, transport, host, port, params })
+        Ok(Self { raw: value, transport, host, port, params, branch, rport })
     }
 
     /// The bytes of the value as they came.
@@ -134,7 +143,7 @@ impl<'a> Via<'a> {
 
     /// The `branch`, which names the transaction; `None` from RFC 2543 peers.
     pub fn branch(&self) -> Option<&'a [u8]> {
-        self.param(b"branch").filter(|branch| !branch.is_empty())
+        self.branch.filter(|branch| !branch.is_empty())
     }
 
     /// The `received` address, as the next hop saw it; IPv6 with or without brackets.
@@ -144,7 +153,7 @@ impl<'a> Via<'a> {
 
     /// `rport` (RFC 3581): absent, asked for (`Some(None)`), or answered.
     pub fn rport(&self) -> Option<Option<u16>> {
-        let value = self.param(b"rport")?;
+        let value = self.rport?;
         Some(number(value, 65_535).ok().and_then(|port| u16::try_from(port).ok()))
     }
 
