@@ -10,7 +10,6 @@ use sansip::endpoint::{CallId, Reply};
 use sansip::storage::Limits;
 use sansip::time::{Duration, Instant};
 
-use crate::attacker::Attacker;
 use crate::network::{Burst, Link};
 use crate::oracle::Failure;
 use crate::phone::{Operation, PhoneOptions, Told};
@@ -41,11 +40,10 @@ pub enum Fault {
     NatRebinding,
     BackPressure,
     TinyMemory,
-    Attacker,
 }
 
 /// All of them.
-pub const FAULTS: [Fault; 20] = [
+pub const FAULTS: [Fault; 19] = [
     Fault::Loss,
     Fault::Bursts,
     Fault::Duplicates,
@@ -65,7 +63,6 @@ pub const FAULTS: [Fault; 20] = [
     Fault::NatRebinding,
     Fault::BackPressure,
     Fault::TinyMemory,
-    Fault::Attacker,
 ];
 
 /// Who stands between the phones.
@@ -199,7 +196,6 @@ struct Run {
     chaos: Random,
     phones: Vec<NodeId>,
     middle: Option<NodeId>,
-    attacker: Option<Attacker>,
     placed: u64,
     established: u64,
     /// When something last happened to a call of a phone.
@@ -219,7 +215,6 @@ impl Run {
             chaos: Random::new(seed, Stream::Faults),
             phones: Vec::new(),
             middle: None,
-            attacker: None,
             placed: 0,
             established: 0,
             moved: Vec::new(),
@@ -296,15 +291,6 @@ impl Run {
                 }
             }
             self.phones.push(phone);
-        }
-        if self.profile.has(Fault::Attacker) {
-            let address = self.world.add_address();
-            let address = self.world.address(address);
-            let random = Random::new(self.profile.seed, Stream::Attacker);
-            let proxy = self.middle.filter(|_| self.profile.topology == Topology::Server);
-            let spared = proxy.map(|proxy| self.world.address(proxy));
-            self.attacker = Some(Attacker::new(address, random, spared));
-            self.world.tap();
         }
     }
 
@@ -420,7 +406,6 @@ impl Run {
     }
 
     fn heal(&mut self) {
-        self.attacker = None;
         let latency = Duration::from_millis(20);
         self.world.network().heal(Link { latency, ..Link::GOOD });
         for phone in self.phones.clone() {
@@ -480,18 +465,9 @@ impl Run {
 
     fn live_for(&mut self, span: Duration) {
         let until = self.world.now() + span;
-        let mut steps = 0;
         while self.world.step(until) {
             while let Some((phone, told)) = self.world.take_news() {
                 self.react(phone, &told);
-            }
-            steps += 1;
-            if let Some(attacker) = &mut self.attacker
-                && steps % 8 == 0
-            {
-                attacker.overhear(self.world.take_tapped());
-                attacker.strike(&mut self.world);
-                self.fault_events += 1;
             }
         }
         if self.profile.faults.is_empty() {
@@ -628,8 +604,7 @@ impl Run {
                 (false, _) => "could not register again",
                 _ => continue,
             };
-            // A damaged 200 may have promised a longer life than was granted.
-            self.world.oracle().report_if_intact(now, phone.0, 11, &format!("{user} {text}"));
+            self.world.oracle().report(now, phone.0, 11, &format!("{user} {text}"));
         }
     }
 

@@ -183,7 +183,6 @@ impl World {
     /// Adds an address where nobody answers: for an attacker, or a peer that is gone.
     pub fn add_address(&mut self) -> NodeId {
         let address = self.next_address();
-        self.oracle.add_stranger(address.ip());
         self.add(address.ip(), Node::Away)
     }
 

@@ -415,8 +415,7 @@ impl Requests {
             let accepted = served.status.is_some_and(|status| (200..300).contains(&status));
             let bye = self.seen.get(&served.call);
             let bye = bye.is_some_and(|seen| seen.sent_bye || seen.bye);
-            let owed = accepted && served.acked_at.is_none() && !bye && !self.tiny;
-            if served.method == "INVITE" && owed {
+            if served.method == "INVITE" && accepted && served.acked_at.is_none() && !bye {
                 failures.add(now, node, 4, "a 2xx was neither acknowledged nor followed by BYE");
             }
             let waits = served.method != "ACK" && served.status.is_none();
@@ -592,12 +591,10 @@ fn served_key(wire: &Wire<'_>) -> Option<u64> {
     Some(key(&[wire.branch()?, method, sent_by(wire)]))
 }
 
-/// What joins a 2xx and its ACKs: Call-ID, both tags, CSeq number.
+/// What joins a 2xx and its ACKs: Call-ID, the answerer's tag, CSeq number.
 fn accepted_key(wire: &Wire<'_>) -> u64 {
     let number = wire.cseq().map(|(number, _)| number.to_string()).unwrap_or_default();
-    let from_tag = wire.from_tag().unwrap_or_default();
-    let to_tag = wire.to_tag().unwrap_or_default();
-    key(&[wire.call_id().unwrap_or_default(), from_tag, to_tag, &number])
+    key(&[wire.call_id().unwrap_or_default(), wire.to_tag().unwrap_or_default(), &number])
 }
 
 fn sent_by<'a>(wire: &Wire<'a>) -> &'a str {
