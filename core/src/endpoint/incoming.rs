@@ -9,7 +9,7 @@ use crate::transaction::Event as Happening;
 
 use super::calls::SDP;
 use super::compose::write_allow;
-use super::receive::{Received, reply_path};
+use super::receive::Received;
 use super::slots::{
     CallSlot, DialogSlot, Machine, News, Purpose, RequestNews, dialog_text as field,
 };
@@ -146,7 +146,7 @@ impl Endpoint<'_> {
             Some(call) => self.calls.get(call).map(|slot| slot.account),
             None => self.account_for(received),
         };
-        let path = reply_path(&received.message, received.path);
+        let path = received.reply_path();
         let opened = self.open_server(now, path, &received.head, need, Purpose::Request);
         let Ok(id) = opened else {
             self.refuse(received, 503);
@@ -244,7 +244,7 @@ impl Endpoint<'_> {
         let dialog = self.dialogs.insert(slot).ok_or(503_u16)?;
         let filled = self.fill_incoming_dialog(received, call, dialog).map_err(|_| 513_u16);
         let opened = filled.and_then(|()| {
-            let path = reply_path(&received.message, received.path);
+            let path = received.reply_path();
             self.open_server(now, path, &received.head, Need::New, Purpose::Invite).map_err(|_| 503)
         });
         let transaction = match opened {

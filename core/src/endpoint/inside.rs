@@ -9,7 +9,7 @@ use crate::time::Instant;
 
 use super::calls::SDP;
 use super::compose::write_allow;
-use super::receive::{Received, reply_path};
+use super::receive::Received;
 use super::responding::Source;
 use super::slots::{Change, Purpose};
 use super::transactions::Need;
@@ -56,7 +56,7 @@ impl Endpoint<'_> {
     }
 
     fn options_inside(&mut self, now: Instant, received: &Received<'_>) {
-        let path = reply_path(&received.message, received.path);
+        let path = received.reply_path();
         let opened = self.open_server(now, path, &received.head, Need::Reserved, Purpose::None);
         let Ok(id) = opened else {
             self.refuse(received, 503);
@@ -126,7 +126,7 @@ impl Endpoint<'_> {
         let version = slot.session_version + 1;
         let origin = Origin { session_id: slot.session_id, version };
         let (account, shape, old) = (slot.account, slot.shape, slot.plan);
-        let path = reply_path(&received.message, received.path);
+        let path = received.reply_path();
         let opened = self.open_server(now, path, &received.head, Need::Reserved, Purpose::Reinvite);
         let Ok(id) = opened else {
             self.refuse(received, 503);

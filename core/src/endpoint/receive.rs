@@ -1,7 +1,7 @@
 //! Messages that come in: whose are they?
 
 use crate::path::Path;
-use crate::sip::{Head, Message, Method, StartLine, Writer};
+use crate::sip::{Head, HeaderName, Message, Method, StartLine, Via, Writer};
 use crate::time::Instant;
 
 use super::Endpoint;
@@ -112,15 +112,23 @@ impl Endpoint<'_> {
 
 /// Where a response goes (RFC 3261 s18.2.2, RFC 3581 s4): back to the source address, and to its
 /// port where `rport` asked for it, else to the port of the Via.
-pub(super) fn reply_path(request: &Message<'_>, path: Path) -> Path {
-    let via = request.values(crate::sip::HeaderName::Via).next();
-    let via = via.and_then(|value| crate::sip::Via::parse(value).ok());
-    match via {
-        Some(via) if !path.transport.is_reliable() && via.rport().is_none() => {
-            let mut remote = path.remote;
-            remote.set_port(via.port().unwrap_or(path.transport.default_port()));
-            Path { remote, ..path }
-        }
-        _ => path,
+fn reply_path(request: &Message<'_>, path: Path) -> Path {
+    let via = request.values(HeaderName::Via).next().and_then(|value| Via::parse(value).ok());
+    via.map_or(path, |via| way_back(&via, path))
+}
+
+fn way_back(via: &Via<'_>, path: Path) -> Path {
+    if path.transport.is_reliable() || via.rport().is_some() {
+        return path;
+    }
+    let mut remote = path.remote;
+    remote.set_port(via.port().unwrap_or(path.transport.default_port()));
+    Path { remote, ..path }
+}
+
+impl Received<'_> {
+    /// Where the response to this request goes.
+    pub(super) fn reply_path(&self) -> Path {
+        way_back(&self.head.via, self.path)
     }
 }

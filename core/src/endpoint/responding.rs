@@ -5,7 +5,7 @@ use crate::table::Id;
 use crate::time::Instant;
 
 use super::compose::{self, write_allow};
-use super::receive::{Received, reply_path};
+use super::receive::Received;
 use super::slots::{Purpose, account_text, dialog_text as field};
 use super::transactions::Need;
 use super::{CustomHeader, Endpoint, Error, custom};
@@ -113,7 +113,7 @@ impl Endpoint<'_> {
         received: &Received<'_>,
         status: u16,
     ) -> Option<Id> {
-        let path = reply_path(&received.message, received.path);
+        let path = received.reply_path();
         let opened = self.open_server(now, path, &received.head, Need::Reserved, Purpose::None);
         let Ok(id) = opened else {
             self.refuse(received, status); // without a memory; a repetition may get 481

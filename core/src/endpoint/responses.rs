@@ -257,13 +257,16 @@ impl Endpoint<'_> {
         let is_first = self.transactions.get(id).map(|slot| slot.purpose) == Some(Purpose::Invite);
         let early = self.dialogs.get(slot.dialog).and_then(|slot| slot.early);
         let early = early.filter(|_| is_first && body.is_empty());
-        let ours = self.kept_message(id);
-        let we_offered = ours.is_some_and(|ours| !ours.body().is_empty());
+        // a first offer follows from what is known; a later one is read again
+        let ours = if is_first { None } else { self.kept_message(id) };
+        let we_offered = match ours {
+            Some(ours) => !ours.body().is_empty(),
+            None => is_first && !slot.late_offer,
+        };
         let mut plan = match ours {
-            Some(ours) if we_offered && !body.is_empty() => {
-                sdp::accept_answer(ours.body(), body, &local).ok()
-            }
-            _ => early.filter(|_| we_offered),
+            _ if body.is_empty() || !we_offered => early.filter(|_| we_offered),
+            Some(ours) => sdp::accept_answer(ours.body(), body, &local).ok(),
+            None => sdp::accept_first_answer(body, &local).ok(),
         };
         let mut shape = None;
         let written = self.write_ack(id, call, &mut |writer| {

@@ -1,10 +1,10 @@
 use super::formats::{Format, Formats, Known};
-use super::media::Media;
+use super::media::{Facts, Media};
 use super::offer::{Origin, PTIME_MAX_MS, PTIME_MIN_MS, Shape, write_audio, write_session};
 use super::remote::Remote;
 use super::session::Session;
 use super::{AnswerError, Direction, DtmfPlan, LocalMedia, MediaPlan, WriteError};
-use crate::bytes::Text;
+use crate::bytes::{Text, number_u16};
 use crate::limits::MEDIA_MAX;
 use crate::rtp::Codec;
 
@@ -103,17 +103,46 @@ pub fn accept_answer(
     if theirs.port() == Some(0) {
         return Err(AnswerError::Refused);
     }
+    let ours = Ours { known: Known::of(&ours, None, local), direction: ours.direction() };
     agree(&theirs, Some(&ours), local).ok_or(AnswerError::NotAcceptable)
+}
+
+/// [`accept_answer`] for what [`write_offer`](super::write_offer) made from `local`.
+pub(crate) fn accept_first_answer(
+    answer: &[u8],
+    local: &LocalMedia,
+) -> Result<MediaPlan, AnswerError> {
+    let theirs = Session::parse(answer)?;
+    let mut streams = theirs.media();
+    let (Some(stream), None) = (streams.next(), streams.next()) else {
+        return Err(AnswerError::Mismatch);
+    };
+    if stream.kind() != b"audio" {
+        return Err(AnswerError::Mismatch);
+    }
+    if stream.port() == Some(0) {
+        return Err(AnswerError::Refused);
+    }
+    let known = Formats::offered(local, None).known();
+    let ours = Ours { known, direction: local.direction };
+    agree(&stream, Some(&ours), local).ok_or(AnswerError::NotAcceptable)
+}
+
+/// What we offered.
+struct Ours {
+    known: Known,
+    direction: Direction,
 }
 
 /// What we and the peer can do together over one stream. `ours` is our offered stream where the
 /// peer's is an answer; otherwise the peer's numbers become ours.
-fn agree(peer: &Media<'_>, ours: Option<&Media<'_>>, local: &LocalMedia) -> Option<MediaPlan> {
+fn agree(peer: &Media<'_>, ours: Option<&Ours>, local: &LocalMedia) -> Option<MediaPlan> {
     if peer.kind() != b"audio" || peer.protocol() != b"RTP/AVP" || peer.port_count() != 1 {
         return None;
     }
     let port = peer.port().filter(|&port| port != 0)?;
-    let remote = Remote::of(peer, port, local.address)?;
+    let facts = peer.facts();
+    let remote = Remote::of(&facts, port, local.address)?;
     let Common { codec, send_type, receive_type, dtmf } = common(peer, ours, local)?;
     Some(MediaPlan {
         local: local.address,
@@ -123,8 +152,8 @@ fn agree(peer: &Media<'_>, ours: Option<&Media<'_>>, local: &LocalMedia) -> Opti
         send_type,
         receive_type,
         dtmf,
-        ptime_ms: ptime_ms(peer, local),
-        direction: direction(peer, ours, local, remote),
+        ptime_ms: ptime_ms(&facts, local),
+        direction: direction(&facts, ours, local, remote),
     })
 }
 
@@ -137,9 +166,9 @@ struct Common {
 }
 
 /// The peer's most preferred codec that we have too, and the telephone-event of its clock rate.
-fn common(peer: &Media<'_>, ours: Option<&Media<'_>>, local: &LocalMedia) -> Option<Common> {
-    let ours = ours.map(|ours| Known::of(ours, None, local));
-    let theirs = Known::of(peer, ours.as_ref(), local);
+fn common(peer: &Media<'_>, ours: Option<&Ours>, local: &LocalMedia) -> Option<Common> {
+    let ours = ours.map(|ours| &ours.known);
+    let theirs = Known::of(peer, ours, local);
     let receive_type = |format, send_type| match &ours {
         None => Some(send_type),
         Some(ours) => ours.number(format),
@@ -159,22 +188,23 @@ fn common(peer: &Media<'_>, ours: Option<&Media<'_>>, local: &LocalMedia) -> Opt
 
 /// The length of the packets that we send: what the peer wishes, within what a frame can hold.
 /// A peer's zero or nonsense counts as no wish.
-fn ptime_ms(peer: &Media<'_>, local: &LocalMedia) -> u8 {
-    let wished = peer.ptime_ms().filter(|&ms| ms != 0).unwrap_or(local.ptime_ms.into());
-    let longest = peer.maxptime_ms().filter(|&ms| ms != 0).unwrap_or(wished);
+fn ptime_ms(peer: &Facts<'_>, local: &LocalMedia) -> u8 {
+    let wished =
+        peer.ptime.and_then(number_u16).filter(|&ms| ms != 0).unwrap_or(local.ptime_ms.into());
+    let longest = peer.maxptime.and_then(number_u16).filter(|&ms| ms != 0).unwrap_or(wished);
     let ms = u8::try_from(wished.min(longest)).unwrap_or(PTIME_MAX_MS);
     ms.clamp(PTIME_MIN_MS, PTIME_MAX_MS)
 }
 
 /// Which way media flows, seen from us: what both sides want.
 fn direction(
-    peer: &Media<'_>,
-    ours: Option<&Media<'_>>,
+    peer: &Facts<'_>,
+    ours: Option<&Ours>,
     local: &LocalMedia,
     remote: Remote,
 ) -> Direction {
-    let wanted = ours.map_or(local.direction, Media::direction);
-    let peers = peer.direction();
+    let wanted = ours.map_or(local.direction, |ours| ours.direction);
+    let peers = peer.direction.unwrap_or_default();
     let sends = wanted.sends() && peers.receives() && !remote.is_held();
     match (sends, wanted.receives() && peers.sends()) {
         (true, true) => Direction::SendRecv,

@@ -49,6 +49,13 @@ impl Formats {
         formats
     }
 
+    /// The same, as what a description that we wrote says.
+    pub(super) fn known(&self) -> Known {
+        let codecs = self.codecs.iter().map(|&(number, codec)| (number, Format::Codec(codec)));
+        let events = self.events.iter().map(|&(number, rate)| (number, Format::Event(rate)));
+        Known(codecs.chain(events).map(|(number, format)| (number, Some(format))).collect())
+    }
+
     fn add_event(&mut self, clock_rate_hz: u32, current: Option<DtmfPlan>) {
         if self.events.iter().any(|&(_, rate)| rate == clock_rate_hz) {
             return;

@@ -103,16 +103,29 @@ impl<'a> Media<'a> {
     /// Where `a=rtcp` sends RTCP (RFC 3605): the port, and the address where one is given.
     /// `None` without a well-formed `a=rtcp`.
     pub fn rtcp(&self) -> Option<Rtcp> {
-        let mut words = words(self.attribute(b"rtcp")?);
-        let port = words.next().and_then(bytes::number_u16)?;
-        let address = match words.clone().next() {
-            Some(_) => Some(Connection::from_words(words)?.ip()?),
-            None => None,
-        };
-        Some(Rtcp { port, address })
+        Rtcp::parse(self.attribute(b"rtcp")?)
     }
 
     /// Every `a=rtpmap` with a payload type: what it maps it to, `None` where that is malformed.
+    /// All that an answer depends on but the formats, read in one pass.
+    pub(super) fn facts(&self) -> Facts<'a> {
+        let mut facts = Facts::default();
+        for line in self.lines() {
+            match line.kind {
+                b'c' if facts.connection.is_none() => {
+                    facts.connection = Connection::from_words(words(line.value));
+                }
+                b'a' => facts.attribute(line.value),
+                _ => {}
+            }
+        }
+        facts.connection = facts.connection.or(self.session_connection);
+        if facts.direction.is_none() {
+            facts.direction = Attributes::new(self.session).find_map(|a| direction(a.name));
+        }
+        facts
+    }
+
     pub(super) fn rtpmaps(&self) -> impl Iterator<Item = (u8, Option<RtpMap<'a>>)> + use<'a> {
         let maps = values_of(self.section, b"rtpmap").filter_map(by_format);
         maps.map(|(payload_type, value)| (payload_type, RtpMap::parse(value)))
@@ -166,6 +179,54 @@ pub struct Rtcp {
     pub port: u16,
     /// The address, where it differs from the media's.
     pub address: Option<IpAddr>,
+}
+
+impl Rtcp {
+    pub(super) fn parse(value: &[u8]) -> Option<Self> {
+        let mut words = words(value);
+        let port = words.next().and_then(bytes::number_u16)?;
+        let address = match words.clone().next() {
+            Some(_) => Some(Connection::from_words(words)?.ip()?),
+            None => None,
+        };
+        Some(Self { port, address })
+    }
+}
+
+/// The first of each line that an answer depends on.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Facts<'a> {
+    pub(super) connection: Option<Connection<'a>>,
+    /// Of the section, or else of the session.
+    pub(super) direction: Option<Direction>,
+    pub(super) ptime: Option<&'a [u8]>,
+    pub(super) maxptime: Option<&'a [u8]>,
+    pub(super) rtcp: Option<&'a [u8]>,
+}
+
+impl<'a> Facts<'a> {
+    fn attribute(&mut self, text: &'a [u8]) {
+        let place = match text {
+            [b'r', b't', b'p', ..] => return, // most are these
+            [b'p', b't', b'i', b'm', b'e', ..] => &mut self.ptime,
+            [b'm', b'a', b'x', b'p', ..] => &mut self.maxptime,
+            [b'r', b't', b'c', b'p', ..] => &mut self.rtcp,
+            [b's' | b'r' | b'i', ..] if self.direction.is_none() => {
+                let name = text.split(|byte| *byte == b':').next().unwrap_or(text);
+                self.direction = direction(name);
+                return;
+            }
+            _ => return,
+        };
+        let (name, value) = match text.iter().position(|byte| *byte == b':') {
+            Some(colon) => (text.get(..colon), text.get(colon + 1..)),
+            None => (Some(text), Some(&[][..])),
+        };
+        let known = [&b"ptime"[..], b"maxptime", b"rtcp"];
+        if place.is_none() && name.is_some_and(|name| known.contains(&name)) {
+            *place = value;
+        }
+    }
 }
 
 /// The media descriptions of a session.

@@ -18,7 +18,7 @@ mod session;
 mod tests;
 
 pub use answer::{accept_answer, answer};
-pub(crate) use answer::{answer_with_shape, check_offer};
+pub(crate) use answer::{accept_first_answer, answer_with_shape, check_offer};
 pub use error::{AnswerError, SdpError, WriteError};
 pub use line::{Attribute, Attributes, Line, Lines};
 pub use media::{Mapping, Media, MediaIter, Rtcp, RtpMap};

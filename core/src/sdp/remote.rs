@@ -1,6 +1,6 @@
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::media::Media;
+use super::media::{Facts, Rtcp};
 
 /// Where a peer wants its media.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,8 +13,8 @@ pub(super) struct Remote {
 impl Remote {
     /// Reads the peer's address; `None` where nothing can be sent there from `local`: no `c=`, a
     /// host name, another address family, multicast, broadcast.
-    pub(super) fn of(media: &Media<'_>, port: u16, local: SocketAddr) -> Option<Self> {
-        let address = media.connection()?.ip()?;
+    pub(super) fn of(peer: &Facts<'_>, port: u16, local: SocketAddr) -> Option<Self> {
+        let address = peer.connection?.ip()?;
         // The old form of hold (RFC 3264 s8.4): neither RTP nor RTCP is sent.
         if address.is_unspecified() {
             return Some(Self {
@@ -27,7 +27,7 @@ impl Remote {
         if !reachable(address) {
             return None;
         }
-        let rtcp = match (media.attribute(b"rtcp"), media.rtcp()) {
+        let rtcp = match (peer.rtcp, peer.rtcp.and_then(Rtcp::parse)) {
             (None, _) => {
                 // RFC 3550 s11: the next port, where there is one.
                 SocketAddr::new(address, port.checked_add(1).unwrap_or(0))
