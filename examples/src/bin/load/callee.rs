@@ -71,7 +71,7 @@ pub(crate) async fn run(arguments: &Callee) -> io::Result<Figures> {
         agent.wait(until.min(end)).await?;
     }
     let (start, cpu) = first.unwrap_or((last, cpu_used()));
-    figures.repeated = agent.endpoint.stats().repeated.into();
+    figures.repeated = agent.endpoint.stats().repeated;
     figures.rtp = media.figures();
     figures.finish(last.duration_since(start), cpu_used().saturating_sub(cpu));
     Ok(figures)

@@ -44,7 +44,7 @@ pub(crate) async fn run(arguments: &Caller) -> io::Result<Figures> {
     load.run().await?;
     let mut figures = load.figures;
     figures.setup_ms = Some(Spread::of_us(&mut load.setup_us));
-    figures.repeated = load.agent.endpoint.stats().repeated.into();
+    figures.repeated = load.agent.endpoint.stats().repeated;
     figures.rtp = load.media.figures();
     figures.finish(start.elapsed(), cpu_used().saturating_sub(cpu));
     Ok(figures)
