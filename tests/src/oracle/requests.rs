@@ -516,7 +516,10 @@ impl Served {
     fn is_forgotten(&self, now: Instant) -> bool {
         let refused = self.status.is_some_and(|status| status >= 300);
         match (self.status, self.acked_at) {
-            (Some(_), Some(at)) if self.method == "INVITE" && refused => now.since(at) >= T4,
+            (Some(_), Some(at)) if self.method == "INVITE" && refused => {
+                // an ACK after timer H, such as after a pause, met nothing any more
+                now.since(at) >= T4 || at.since(self.first_response) >= ALMOST_LIFE
+            }
             (Some(_), _) => now.since(self.first_response) >= ALMOST_LIFE,
             _ => false,
         }
