@@ -9,7 +9,7 @@ use sansip::sdp::{LocalMedia, Origin, Session, accept_answer, answer, write_offe
 
 const OFFER: &[u8] = b"v=0\r\n\
     o=100 3948223711 3948223711 IN IP4 127.0.0.1\r\n\
-    s=siptty\r\n\
+    s=sansip\r\n\
     c=IN IP4 127.0.0.1\r\n\
     t=0 0\r\n\
     m=audio 40000 RTP/AVP 0 8 9 111 101\r\n\

@@ -62,7 +62,7 @@ pub const MEDIA_SILENCE_MS: u64 = 30_000;
 /// SIP BYE, which is what ends a call.
 pub const MEDIA_SILENCE_BYE_MS: u64 = 5_000;
 /// How long after the start or a moved peer the source of RTP may be learnt, milliseconds
-/// (ATTACKS: RTP Bleed). A peer behind a NAT sends at once after its answer.
+/// (the attack is known as RTP Bleed). A peer behind a NAT sends at once after its answer.
 pub const LATCH_WINDOW_MS: u64 = 5_000;
 /// How long a source other than the signalled one must be alone and consistent to be learnt,
 /// milliseconds: the true source, where it is reachable, is heard before.
