@@ -106,6 +106,18 @@ step_instructions() { # exact costs under callgrind stay within core/benches/ins
   return $code
 }
 
+step_bench() { # times of the hot paths, one table; not part of all, as times need a quiet machine
+  cargo bench --locked -p sansip --features alloc \
+    --bench parse --bench sdp --bench media --bench endpoint \
+    -- --warm-up-time 0.5 --measurement-time 2 2> >(grep -v ^Benchmarking >&2) | awk '
+    /time:/ {
+      name = $0; sub(/ *time:.*/, "", name); if (name == "") name = last
+      split($0, part, "[][]"); split(part[2], time, " ")
+      printf "%-44s %9s %-2s  (%s to %s %s)\n", name, time[3], time[4], time[1], time[5], time[6]
+    }
+    {last = $0}'
+}
+
 step_interop() { # real peers: Asterisk, SIPp, baresip
   tests/interop/install.sh || skip "the peers cannot be installed here"
   cargo test --locked -p sansip-sim --all-features --test interop -- --test-threads 2
