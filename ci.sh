@@ -88,12 +88,10 @@ step_sim() { # the simulator: fixed seeds, fresh ones of this commit, media, and
   local sim fresh
   sim="$(target_dir)/release/sim"
   fresh=$((16#$(git rev-parse HEAD | cut -c1-7) + 1000000))
-  # Open findings, not yet told apart into faults of the library and of the oracle: a 2xx without ACK
-  # or BYE behind a rebinding NAT (seed 300), a copy of an INVITE that rings again after a restart
-  # (3003933), a registration lost with its server (3001035, 3002162). About one seed in a thousand
-  # shows one of them, so until they are closed a fresh seed's failure is printed and does not fail.
-  "$sim" --seeds 0..300
-  "$sim" --seeds 301..1000
+  # About one fresh seed in ten thousand still meets a race that the oracle does not excuse yet (such
+  # as 3032293 and 3033665, a 2xx without ACK or BYE across a restart or a rebinding NAT), so that a
+  # fresh seed's failure is printed and does not fail the step.
+  "$sim" --seeds 0..1000
   "$sim" --seeds "$fresh..$((fresh + FRESH_SEEDS))" || echo "OPEN: fresh seeds found what is printed above"
   "$sim" --seeds 0..40 --media --calls 10
   "$sim" --seeds 0..100 --calls 10 --twice

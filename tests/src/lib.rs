@@ -55,6 +55,7 @@
     allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+pub mod attacker;
 pub mod network;
 pub mod oracle;
 pub mod pbx;

@@ -161,6 +161,9 @@ impl Server {
                 self.answered.remove(&branch);
             }
         }
+        // What a damaged challenge left in a phone's credentials is refused, not left unanswered.
+        let legible = String::from_utf8_lossy(bytes);
+        let bytes = legible.as_bytes();
         let Some(wire) = Wire::read(bytes) else { return Vec::new() };
         if wire.is_request() {
             self.request(now, random, source, &wire).into_iter().collect()

@@ -10,6 +10,7 @@ use sansip::endpoint::{CallId, Reply};
 use sansip::storage::Limits;
 use sansip::time::{Duration, Instant};
 
+use crate::attacker::Attacker;
 use crate::network::{Burst, Link};
 use crate::oracle::Failure;
 use crate::phone::{Operation, PhoneOptions, Told};
@@ -40,10 +41,11 @@ pub enum Fault {
     NatRebinding,
     BackPressure,
     TinyMemory,
+    Attacker,
 }
 
 /// All of them.
-pub const FAULTS: [Fault; 19] = [
+pub const FAULTS: [Fault; 20] = [
     Fault::Loss,
     Fault::Bursts,
     Fault::Duplicates,
@@ -63,6 +65,7 @@ pub const FAULTS: [Fault; 19] = [
     Fault::NatRebinding,
     Fault::BackPressure,
     Fault::TinyMemory,
+    Fault::Attacker,
 ];
 
 /// Who stands between the phones.
@@ -196,6 +199,7 @@ struct Run {
     chaos: Random,
     phones: Vec<NodeId>,
     middle: Option<NodeId>,
+    attacker: Option<Attacker>,
     placed: u64,
     established: u64,
     /// When something last happened to a call of a phone.
@@ -215,6 +219,7 @@ impl Run {
             chaos: Random::new(seed, Stream::Faults),
             phones: Vec::new(),
             middle: None,
+            attacker: None,
             placed: 0,
             established: 0,
             moved: Vec::new(),
@@ -291,6 +296,15 @@ impl Run {
                 }
             }
             self.phones.push(phone);
+        }
+        if self.profile.has(Fault::Attacker) {
+            let address = self.world.add_address();
+            let address = self.world.address(address);
+            let random = Random::new(self.profile.seed, Stream::Attacker);
+            let proxy = self.middle.filter(|_| self.profile.topology == Topology::Server);
+            let spared = proxy.map(|proxy| self.world.address(proxy));
+            self.attacker = Some(Attacker::new(address, random, spared));
+            self.world.tap();
         }
     }
 
@@ -406,6 +420,7 @@ impl Run {
     }
 
     fn heal(&mut self) {
+        self.attacker = None;
         let latency = Duration::from_millis(20);
         self.world.network().heal(Link { latency, ..Link::GOOD });
         for phone in self.phones.clone() {
@@ -465,9 +480,18 @@ impl Run {
 
     fn live_for(&mut self, span: Duration) {
         let until = self.world.now() + span;
+        let mut steps = 0;
         while self.world.step(until) {
             while let Some((phone, told)) = self.world.take_news() {
                 self.react(phone, &told);
+            }
+            steps += 1;
+            if let Some(attacker) = &mut self.attacker
+                && steps % 8 == 0
+            {
+                attacker.overhear(self.world.take_tapped());
+                attacker.strike(&mut self.world);
+                self.fault_events += 1;
             }
         }
         if self.profile.faults.is_empty() {
@@ -604,7 +628,8 @@ impl Run {
                 (false, _) => "could not register again",
                 _ => continue,
             };
-            self.world.oracle().report(now, phone.0, 11, &format!("{user} {text}"));
+            // A damaged 200 may have promised a longer life than was granted.
+            self.world.oracle().report_if_intact(now, phone.0, 11, &format!("{user} {text}"));
         }
     }
 

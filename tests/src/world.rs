@@ -183,6 +183,7 @@ impl World {
     /// Adds an address where nobody answers: for an attacker, or a peer that is gone.
     pub fn add_address(&mut self) -> NodeId {
         let address = self.next_address();
+        self.oracle.add_stranger(address.ip());
         self.add(address.ip(), Node::Away)
     }
 
@@ -276,6 +277,7 @@ impl World {
             Node::Pbx(_) | Node::Away => {}
         }
         host.held = None;
+        host.inbox.clear();
         self.schedule_wake(node.0);
     }
 

@@ -33,6 +33,9 @@ struct Arguments {
     /// Run each seed twice and compare all bytes and events.
     #[arg(long)]
     twice: bool,
+    /// Do not shrink what fails, and begin no further seed then.
+    #[arg(long)]
+    first: bool,
     /// Print the hash of each seed's run, to compare with another build.
     #[arg(long)]
     hashes: bool,
@@ -80,7 +83,8 @@ fn main() -> ExitCode {
 fn work(arguments: &Arguments, next: &AtomicU64, totals: &Mutex<Totals>) {
     loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
-        if seed >= arguments.seeds.end {
+        let enough = arguments.first && totals.lock().is_ok_and(|totals| totals.failures > 0);
+        if seed >= arguments.seeds.end || enough {
             return;
         }
         let mut profile = Profile::draw(seed, arguments.calls, arguments.media);
@@ -117,7 +121,7 @@ fn work(arguments: &Arguments, next: &AtomicU64, totals: &Mutex<Totals>) {
 
 fn explain(arguments: &Arguments, outcome: &Outcome) {
     let seed = outcome.profile.seed;
-    let short = if arguments.trace { outcome.clone() } else { shrink(outcome) };
+    let short = if arguments.trace || arguments.first { outcome.clone() } else { shrink(outcome) };
     let mut text = format!("seed {seed} failed");
     if let Some(commit) = commit() {
         text.push_str(&format!(" at commit {commit}"));

@@ -25,6 +25,8 @@ pub(super) struct Requests {
     accepted: BTreeMap<u64, Accepted>,
     /// What came for a Call-ID.
     seen: BTreeMap<u64, Seen>,
+    /// The highest CSeq number that came in a direction of a dialog.
+    heard: BTreeMap<u64, u32>,
     /// ACKs that are owed at the end of this turn.
     owed: Vec<Owed>,
     /// The node forgot what it did before: what comes for that is not answered.
@@ -67,6 +69,8 @@ struct Served {
     at_once: bool,
     /// Copies differ, or it is not sure which of them belong together.
     muddled: bool,
+    /// Its CSeq number is lower than one before it in the dialog.
+    outdated: bool,
     vias: u64,
     /// The final response: status, bytes, how often, when.
     status: Option<u16>,
@@ -78,6 +82,9 @@ struct Served {
     cancelled: bool,
     dialog: u64,
     call: u64,
+    /// Its direction of the dialog, and its CSeq number there.
+    line: u64,
+    number: u32,
 }
 
 #[derive(Debug)]
@@ -227,7 +234,10 @@ impl Requests {
                 accepted.bye_sent = true;
             }
         }
-        self.clients.insert(transaction, Client::new(now, method, bytes));
+        // What a blocked socket sends late may be given up by then.
+        let late = self.stalled_until.is_some_and(|until| now.since(until) < CATCHING_UP);
+        let client = Client { late, ..Client::new(now, method, bytes) };
+        self.clients.insert(transaction, client);
     }
 
     fn sent_response(
@@ -249,11 +259,19 @@ impl Requests {
         if served.forged {
             return;
         }
+        if served.outdated && (200..300).contains(&status) && !served.muddled {
+            let text = format!("{} for an old CSeq: {:?}", wire.start, wire.cseq());
+            failures.add(now, node, 6, text); // RFC 3261 s12.2.2
+        }
         if served.method == "INVITE" && (200..300).contains(&status) {
             let call_id = wire.call_id().unwrap_or_default();
             self.seen.entry(key(&[call_id])).or_default().sent_accepted = true;
             served.call = key(&[call_id]);
             served.dialog = accepted_key(wire);
+            let (from_tag, to_tag) = (wire.from_tag(), wire.to_tag());
+            let tags = [call_id, from_tag.unwrap_or_default(), to_tag.unwrap_or_default()];
+            served.line = key(&tags);
+            served.number = wire.cseq().map_or(0, |(number, _)| number);
         }
         let stalled = self.stalled_until.is_some_and(|until| now.since(until) < CATCHING_UP);
         // Where memory is short, a lingering transaction may have given way.
@@ -302,7 +320,9 @@ impl Requests {
                     return;
                 }
                 // By branch for a refusal; the ACK for a 2xx has a branch of its own.
-                if let Some(served) = self.servers.get_mut(&transaction) {
+                if let Some(served) = self.servers.get_mut(&transaction)
+                    && served.status.is_some_and(|status| status >= 300)
+                {
                     served.acked_at.get_or_insert(now);
                 }
                 let dialog = accepted_key(wire);
@@ -327,6 +347,15 @@ impl Requests {
             if method == "INVITE" && wire.to_tag().is_none() {
                 self.seen.entry(call).or_default().invites.push(transaction);
             }
+        }
+        if let (0, Some(to_tag), Some((number, _))) = (served.copies, wire.to_tag(), wire.cseq())
+            && origin == Origin::Genuine
+            && method != "CANCEL"
+        {
+            let line = key(&[call_id, wire.from_tag().unwrap_or_default(), to_tag]);
+            let highest = self.heard.entry(line).or_default();
+            served.outdated = number < *highest;
+            *highest = number.max(*highest);
         }
         // A router or proxy on the way may have changed between two copies.
         served.muddled |= served.copies > 0 && served.vias != vias;
@@ -411,17 +440,51 @@ impl Requests {
         if self.blind {
             return;
         }
+        if self.stalled_until.is_none() && !self.send_failed && !self.tiny {
+            self.check_persistence(now, node, failures);
+        }
         for served in self.servers.values() {
             let accepted = served.status.is_some_and(|status| (200..300).contains(&status));
             let bye = self.seen.get(&served.call);
             let bye = bye.is_some_and(|seen| seen.sent_bye || seen.bye);
-            if served.method == "INVITE" && accepted && served.acked_at.is_none() && !bye {
+            // A later request of the peer shows that it had the 2xx, though its ACK was lost.
+            let later = self.heard.get(&served.line).is_some_and(|heard| *heard > served.number);
+            let owed = accepted && served.acked_at.is_none() && !bye && !later && !self.tiny;
+            if served.method == "INVITE" && owed {
                 failures.add(now, node, 4, "a 2xx was neither acknowledged nor followed by BYE");
             }
             let waits = served.method != "ACK" && served.status.is_none();
             let waits = waits && !served.forged && !served.muddled;
             if waits && now.since(served.last_copy) > UNANSWERED {
                 failures.add(now, node, 3, format!("{} was never answered", served.method));
+            }
+        }
+    }
+}
+
+impl Requests {
+    /// What is not answered, or not acknowledged, is sent again (RFC 3261 s17, s13.3.1.4).
+    fn check_persistence(&self, now: Instant, node: usize, failures: &mut Failures) {
+        for client in self.clients.values() {
+            let until = if client.status.is_some() { client.status_at } else { now };
+            let waited = until.since(client.first) > PERSISTENT && !client.maybe_provisional;
+            // CANCEL is given up with its INVITE.
+            if waited && client.copies == 1 && client.method != "CANCEL" {
+                failures.add(now, node, 5, format!("{} was sent only once", client.method));
+            }
+        }
+        for served in self.servers.values() {
+            let until = served.acked_at.unwrap_or(now);
+            let waited = until.since(served.first_response) > PERSISTENT;
+            let hung_up = self.seen.get(&served.call).is_some_and(|seen| seen.bye || seen.inside);
+            let excused = served.muddled || served.forged || served.at_once || hung_up;
+            if served.method == "INVITE"
+                && served.status.is_some()
+                && waited
+                && served.responses == 1
+                && !excused
+            {
+                failures.add(now, node, 5, "a final response to INVITE was sent only once");
             }
         }
     }
@@ -498,6 +561,7 @@ impl Served {
             forged: origin == Origin::Forged,
             at_once: false,
             muddled: false,
+            outdated: false,
             vias: 0,
             status: None,
             hash: 0,
@@ -508,6 +572,8 @@ impl Served {
             cancelled: false,
             dialog: 0,
             call: 0,
+            line: 0,
+            number: 0,
         }
     }
 
@@ -594,10 +660,12 @@ fn served_key(wire: &Wire<'_>) -> Option<u64> {
     Some(key(&[wire.branch()?, method, sent_by(wire)]))
 }
 
-/// What joins a 2xx and its ACKs: Call-ID, the answerer's tag, CSeq number.
+/// What joins a 2xx and its ACKs: Call-ID, both tags, CSeq number.
 fn accepted_key(wire: &Wire<'_>) -> u64 {
     let number = wire.cseq().map(|(number, _)| number.to_string()).unwrap_or_default();
-    key(&[wire.call_id().unwrap_or_default(), wire.to_tag().unwrap_or_default(), &number])
+    let from_tag = wire.from_tag().unwrap_or_default();
+    let to_tag = wire.to_tag().unwrap_or_default();
+    key(&[wire.call_id().unwrap_or_default(), from_tag, to_tag, &number])
 }
 
 fn sent_by<'a>(wire: &Wire<'a>) -> &'a str {
@@ -607,6 +675,8 @@ fn sent_by<'a>(wire: &Wire<'a>) -> &'a str {
 
 const T1: Duration = Duration::from_millis(500);
 const T2: Duration = Duration::from_secs(4);
+/// Longer than T1, the latest timers and a long way.
+const PERSISTENT: Duration = Duration::from_secs(8);
 const T4: Duration = Duration::from_secs(5);
 /// What a node missed while it was stalled shows for twice 64 * T1.
 const CATCHING_UP: Duration = Duration::from_secs(64);
