@@ -7,8 +7,8 @@ use sansip_tokio::sound::Samples;
 use sansip_tokio::{Error, Phase, Reason};
 
 use crate::peers::{
-    assert_tone, asterisk, call, call_id, cli, level, line, phone, recording, registered, report,
-    soon, until,
+    assert_hears, assert_tone, asterisk, call, call_id, cli, level, line, phone, recording,
+    registered, report, soon, until,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -51,8 +51,11 @@ async fn a_wrong_password_is_an_error_and_no_loop() {
     let wrong = line(&phone, "103", "wrong");
     let refused = soon("register", wrong.register()).await;
     assert_eq!(refused, Err(Error::Failed(Reason::AuthenticationFailed)));
-    tokio::time::sleep(SECOND).await;
-    assert!(phone.stats().sent <= 2, "{:?}", phone.stats());
+    let sent = phone.stats().sent;
+    tokio::time::sleep(2 * SECOND).await;
+    assert_eq!(phone.stats().sent, sent, "it goes on: {:?}", phone.stats());
+    // two requests, each perhaps repeated once to a busy machine
+    assert!(sent <= 4, "{:?}", phone.stats());
 }
 
 #[tokio::test]
@@ -76,8 +79,7 @@ async fn the_echo_returns_tone_and_digits() {
     let call = call(&line, "600").await;
     call.start_playing(sansip::media::Tone::new(700, 8000)).unwrap();
     tokio::time::sleep(SECOND / 2).await;
-    let heard = soon("echo", call.hear(SECOND)).await.unwrap();
-    assert_tone(&heard, 700);
+    assert_hears(&call, 700).await;
     call.stop_playing().unwrap();
     // not #: it ends Asterisk's echo
     soon("digits", call.send_digits("1590*AD")).await.unwrap();
@@ -90,7 +92,7 @@ async fn music_on_hold_is_heard() {
     let (_phone, line) = phone("100").await;
     let call = call(&line, "601").await;
     tokio::time::sleep(SECOND / 2).await;
-    assert_tone(&call.hear(SECOND).await.unwrap(), 440);
+    assert_hears(&call, 440).await;
     let figures = call.report().await.unwrap();
     assert!(figures.received >= 50, "{figures:?}");
     assert_eq!(figures.lost, 0, "{figures:?}");
@@ -110,7 +112,8 @@ async fn four_digits_are_read_and_the_far_side_hangs_up() {
 
 #[tokio::test]
 async fn all_sixteen_digits_arrive_in_order() {
-    let (_phone, line) = phone("101").await;
+    // no other test's channel of this account has digits: the log names channels, not calls
+    let (_phone, line) = phone("119").await;
     let call = call(&line, "622").await;
     let id = call_id(&call);
     tokio::time::sleep(SECOND).await;
@@ -120,9 +123,8 @@ async fn all_sixteen_digits_arrive_in_order() {
     assert!(report(&id, "dtmf").await.ends_with("value=1234567890*#ABCD"));
     assert_eq!(soon("BYE", call.ended()).await, Ok(Reason::PeerHungUp));
     let log = std::fs::read_to_string(asterisk().join("log/full")).unwrap();
-    // the log names channels, not calls: the last sixteen ends of this account's channel are ours
     let ends: Vec<&str> =
-        log.lines().filter(|l| l.contains("DTMF end '") && l.contains("PJSIP/101-")).collect();
+        log.lines().filter(|l| l.contains("DTMF end '") && l.contains("PJSIP/119-")).collect();
     let digits: String =
         ends.iter().filter_map(|line| line.split("DTMF end '").nth(1)?.chars().next()).collect();
     assert!(digits.contains("1234567890*#ABCD"), "{digits}");
@@ -216,11 +218,11 @@ async fn early_media_is_heard_before_the_answer() {
     let call = soon("dial", line.dial("609")).await.unwrap();
     until("early media", || call.plan()).await;
     tokio::time::sleep(SECOND / 2).await;
-    assert_tone(&soon("tone", call.hear(SECOND)).await.unwrap(), 440);
+    assert_hears(&call, 440).await;
     assert_eq!(call.phase(), Phase::Progress(183));
     soon("answer", call.established()).await.unwrap();
     tokio::time::sleep(SECOND / 2).await;
-    assert_tone(&soon("tone", call.hear(SECOND)).await.unwrap(), 440);
+    assert_hears(&call, 440).await;
     assert_eq!(soon("BYE", call.ended()).await, Ok(Reason::PeerHungUp));
 }
 
@@ -232,14 +234,14 @@ async fn asterisk_calls_us() {
     call.ring().unwrap();
     soon("answer", call.answer()).await.unwrap();
     tokio::time::sleep(SECOND / 2).await;
-    assert_tone(&soon("tone", call.hear(SECOND)).await.unwrap(), 440);
+    assert_hears(&call, 440).await;
     assert_eq!(call.hang_up().await, Ok(Reason::HungUp));
     soon("unregister", line.unregister()).await.unwrap();
 }
 
 #[tokio::test]
 async fn audio_digits_and_holds_pass_between_two_phones() {
-    let (_caller, caller_line) = registered("101").await;
+    let (_caller, caller_line) = phone("101").await;
     let (callee, callee_line) = registered("118").await;
     let (ours, theirs) = tokio::join!(caller_line.call("118"), async {
         let call = callee.incoming().await.unwrap();
@@ -250,8 +252,8 @@ async fn audio_digits_and_holds_pass_between_two_phones() {
     ours.start_playing(sansip::media::Tone::new(500, 8000)).unwrap();
     theirs.start_playing(sansip::media::Tone::new(900, 8000)).unwrap();
     tokio::time::sleep(SECOND).await;
-    assert_tone(&theirs.hear(SECOND).await.unwrap(), 500);
-    assert_tone(&ours.hear(SECOND).await.unwrap(), 900);
+    assert_hears(&theirs, 500).await;
+    assert_hears(&ours, 900).await;
     soon("digits", ours.send_digits("42")).await.unwrap();
     assert_eq!(theirs.digits(2, 3 * SECOND).await, "42");
     soon("digits", theirs.send_digits("17")).await.unwrap();
@@ -269,11 +271,11 @@ async fn audio_digits_and_holds_pass_between_two_phones() {
     })
     .await;
     tokio::time::sleep(SECOND).await;
-    assert_tone(&ours.hear(SECOND).await.unwrap(), 900);
+    assert_hears(&ours, 900).await;
     soon("hold", theirs.hold()).await.unwrap();
     soon("resume", theirs.resume()).await.unwrap();
     tokio::time::sleep(SECOND).await;
-    assert_tone(&theirs.hear(SECOND).await.unwrap(), 500);
+    assert_hears(&theirs, 500).await;
 
     assert_eq!(ours.hang_up().await, Ok(Reason::HungUp));
     assert_eq!(soon("BYE", theirs.ended()).await, Ok(Reason::PeerHungUp));
@@ -282,7 +284,7 @@ async fn audio_digits_and_holds_pass_between_two_phones() {
 
 #[tokio::test]
 async fn direct_media_moves_the_stream_by_re_invite() {
-    let (_caller, caller_line) = registered("110").await;
+    let (_caller, caller_line) = phone("110").await;
     let (callee, callee_line) = registered("119").await;
     let (ours, theirs) = tokio::join!(caller_line.call("119"), async {
         let call = callee.incoming().await.unwrap();
@@ -297,7 +299,7 @@ async fn direct_media_moves_the_stream_by_re_invite() {
     .await;
     ours.start_playing(sansip::media::Tone::new(600, 8000)).unwrap();
     tokio::time::sleep(SECOND).await;
-    assert_tone(&theirs.hear(SECOND).await.unwrap(), 600);
+    assert_hears(&theirs, 600).await;
     assert_eq!(ours.hang_up().await, Ok(Reason::HungUp));
     assert_eq!(soon("BYE", theirs.ended()).await, Ok(Reason::PeerHungUp));
     soon("unregister", callee_line.unregister()).await.unwrap();

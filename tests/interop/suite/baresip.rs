@@ -4,7 +4,9 @@ use core::time::Duration;
 
 use sansip_tokio::{Reason, wav};
 
-use crate::peers::{address, assert_tone, asterisk, call, registered, script, soon, state, until};
+use crate::peers::{
+    address, assert_hears, assert_tone, asterisk, call, registered, script, soon, state, until,
+};
 
 /// A baresip that goes with the test.
 struct Baresip {
@@ -60,9 +62,8 @@ async fn we_call_baresip() {
     let (_phone, line) = registered("100").await;
     let call = call(&line, "102").await;
     call.start_playing(sansip::media::Tone::new(1000, 8000)).unwrap();
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let heard = soon("its tone", call.hear(Duration::from_secs(2))).await.unwrap();
-    assert_tone(&heard, 600);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_hears(&call, 600).await;
     assert_eq!(call.hang_up().await, Ok(Reason::HungUp));
     let theirs = baresip.heard().await;
     assert_tone(&theirs[8000..16_000], 1000);
@@ -70,15 +71,14 @@ async fn we_call_baresip() {
 
 #[tokio::test]
 async fn baresip_calls_us() {
-    let baresip = Baresip::start("calls", "103", "4462", "31400").await;
-    let (phone, line) = registered("110").await;
-    let dialled = baresip.command(&["dial", &format!("sip:110@{}", address())]).await;
-    let call = soon("the call", phone.incoming()).await.expect(&dialled);
+    let baresip = Baresip::start("calls", "114", "4462", "31400").await;
+    let (phone, line) = registered("112").await;
+    let dialled = baresip.command(&["dial", &format!("sip:112@{}", address())]).await;
+    let call = soon(&format!("the call, after {dialled}"), phone.incoming()).await.unwrap();
     soon("answer", call.answer()).await.unwrap();
     call.start_playing(sansip::media::Tone::new(1000, 8000)).unwrap();
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let heard = soon("its tone", call.hear(Duration::from_secs(2))).await.unwrap();
-    assert_tone(&heard, 600);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_hears(&call, 600).await;
     baresip.command(&["hangup"]).await;
     assert_eq!(soon("BYE", call.ended()).await, Ok(Reason::PeerHungUp));
     let theirs = baresip.heard().await;

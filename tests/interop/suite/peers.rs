@@ -150,6 +150,20 @@ pub(crate) fn assert_tone(samples: &[i16], hz: u32) {
     assert!(share > 800, "{hz} Hz is {share} of 1000 in {} samples", samples.len());
 }
 
+/// Assert that a whole second of this tone is heard, at the third attempt at the latest: a second in
+/// which a busy machine stood still tells nothing about the phone.
+pub(crate) async fn assert_hears(call: &Call, hz: u32) {
+    let mut shares = Vec::new();
+    for _ in 0..3 {
+        let heard = soon("a second of sound", call.hear(Duration::from_secs(1))).await;
+        shares.push(tone_share(&heard.expect("a call that lives"), hz));
+        if shares.last() > Some(&800) {
+            return;
+        }
+    }
+    panic!("{hz} Hz is {shares:?} of 1000 in as many seconds");
+}
+
 /// Root mean square.
 pub(crate) fn level(samples: &[i16]) -> u32 {
     let sum: u64 = samples.iter().map(|sample| u64::from(sample.unsigned_abs()).pow(2)).sum();
