@@ -1,15 +1,20 @@
+use core::cell::Cell;
 use core::time::Duration;
 
 use embassy_time::with_timeout;
 use heapless::String;
-use sansip::endpoint::{AccountId, CallId, CallView, Command, Reason};
+use sansip::endpoint::{AccountId, Body, CallId, CallView, Command, CustomHeader, Reason};
 use sansip::limits::DIGIT_DURATION_MS;
-use sansip::media::{DigitsError, Report, Sink, Source, Tone, Wav};
+use sansip::media::{DigitsError, Recorder, Report, Sink, Source, Tone, Wav};
 use sansip::rtp::Digit;
+use sansip::sdp::MediaPlan;
+use sansip::sip::Message;
 
 use crate::error::Error;
 use crate::media::DIGITS_MAX;
 use crate::phone::Phone;
+use crate::recording::Recording;
+use crate::request::{self, Response};
 use crate::state::{CallEntry, Phase, State};
 
 /// A call, either way. Dropping it hangs up.
@@ -17,6 +22,8 @@ pub struct Call<'d> {
     phone: Phone<'d>,
     place: usize,
     id: CallId,
+    /// What [`Call::next_phase`] gave last.
+    phase: Cell<Phase>,
 }
 
 /// Digits that were received.
@@ -25,7 +32,7 @@ pub type Digits = String<DIGITS_MAX>;
 /// Placing and answering.
 impl<'d> Call<'d> {
     pub(crate) const fn new(phone: Phone<'d>, place: usize, id: CallId) -> Self {
-        Self { phone, place, id }
+        Self { phone, place, id, phase: Cell::new(Phase::Waiting) }
     }
 
     /// Names the call.
@@ -43,6 +50,35 @@ impl<'d> Call<'d> {
         self.with(|call| call.phase).unwrap_or_default()
     }
 
+    /// The next phase, each once; at first the one after [`Phase::Waiting`]. Phases that follow
+    /// each other faster than this is asked for merge into the newest, and the end stays the end.
+    ///
+    /// # Errors
+    /// The phone was shut down.
+    pub async fn next_phase(&self) -> Result<Phase, Error> {
+        let last = self.phase.get();
+        if !matches!(last, Phase::Ended(_)) {
+            let next = self.wait(|call| (call.phase != last).then_some(Ok(call.phase))).await;
+            self.phase.set(match next {
+                Err(Error::Failed(reason)) => Phase::Ended(reason),
+                other => other?,
+            });
+        }
+        Ok(self.phase.get())
+    }
+
+    /// Looks at the INVITE of an incoming call: who calls, and every header. `None` once the call
+    /// is answered or over.
+    pub fn invite<T>(&self, look: impl FnOnce(&Message<'_>) -> T) -> Option<T> {
+        let state = self.phone.0.step().ok()?;
+        state.endpoint.invite_message(self.id).map(|message| look(&message))
+    }
+
+    /// The audio stream that both sides agreed on last; `None` once the call is over.
+    pub fn plan(&self) -> Option<MediaPlan> {
+        self.view(|view| view.plan)?
+    }
+
     /// Looks at the call: who it is, what was agreed on. `None` once it is over.
     pub fn view<T>(&self, look: impl FnOnce(&CallView<'_>) -> T) -> Option<T> {
         let state = self.phone.0.step().ok()?;
@@ -54,9 +90,27 @@ impl<'d> Call<'d> {
     /// # Errors
     /// The call is not an incoming one that waits for an answer.
     pub fn ring(&self) -> Result<(), Error> {
-        let call = self.id;
-        let command = Command::Progress { call, status: 180, media: None, headers: &[] };
+        self.progress(180, &[])
+    }
+
+    /// Sends a provisional response, 101 to 199, without early media.
+    ///
+    /// # Errors
+    /// As [`Call::ring`].
+    pub fn progress(&self, status: u16, headers: &[CustomHeader<'_>]) -> Result<(), Error> {
+        let command = Command::Progress { call: self.id, status, media: None, headers };
         self.phone.0.command(command).map(drop)
+    }
+
+    /// Sends 183 and opens the audio stream before the answer.
+    ///
+    /// # Errors
+    /// As [`Call::ring`].
+    pub fn early_media(&self) -> Result<(), Error> {
+        let mut state = self.phone.0.step()?;
+        let media = Some(state.local_media(self.place).ok_or(Error::Closed)?);
+        let call = self.id;
+        state.command(Command::Progress { call, status: 183, media, headers: &[] }).map(drop)
     }
 
     /// Accepts an incoming call and waits until it is up.
@@ -64,10 +118,18 @@ impl<'d> Call<'d> {
     /// # Errors
     /// The call is over, or we have no media in common.
     pub async fn answer(&self) -> Result<(), Error> {
+        self.answer_with(&[]).await
+    }
+
+    /// As [`Call::answer`], with headers for the 200.
+    ///
+    /// # Errors
+    /// As [`Call::answer`].
+    pub async fn answer_with(&self, headers: &[CustomHeader<'_>]) -> Result<(), Error> {
         {
             let mut state = self.phone.0.step()?;
             let media = state.local_media(self.place).ok_or(Error::Closed)?;
-            state.command(Command::Answer { call: self.id, media, headers: &[] })?;
+            state.command(Command::Answer { call: self.id, media, headers })?;
         }
         self.established().await
     }
@@ -77,7 +139,15 @@ impl<'d> Call<'d> {
     /// # Errors
     /// The call is not an incoming one that waits for an answer.
     pub fn reject(&self, status: u16) -> Result<(), Error> {
-        self.phone.0.command(Command::Reject { call: self.id, status, headers: &[] }).map(drop)
+        self.reject_with(status, &[])
+    }
+
+    /// As [`Call::reject`], with headers, such as the Contacts of a 302.
+    ///
+    /// # Errors
+    /// As [`Call::reject`].
+    pub fn reject_with(&self, status: u16, headers: &[CustomHeader<'_>]) -> Result<(), Error> {
+        self.phone.0.command(Command::Reject { call: self.id, status, headers }).map(drop)
     }
 
     /// Waits until the call is up.
@@ -138,16 +208,30 @@ impl<'d> Call<'d> {
         })
         .await
     }
+
+    /// Sends a request inside the call, such as INFO or MESSAGE, and waits for its response.
+    ///
+    /// # Errors
+    /// The request is not possible or got no response.
+    pub async fn request(
+        &self,
+        method: &str,
+        headers: &[CustomHeader<'_>],
+        body: Option<Body<'_>>,
+    ) -> Result<Response, Error> {
+        let command = Command::RequestInCall { call: self.id, method, headers, body };
+        request::send(self.phone, command).await
+    }
 }
 
 /// Audio and digits.
-impl Call<'_> {
+impl<'d> Call<'d> {
     /// Plays a WAV in memory, such as `include_bytes!("hello.wav")`, and waits until it was sent.
     ///
     /// # Errors
     /// It is no WAV that [`Wav`] reads, or the call ended.
     pub async fn play(&self, wav: &[u8]) -> Result<(), Error> {
-        self.play_source(&mut Wav::parse(wav)?).await
+        self.play_source(Wav::parse(wav)?).await
     }
 
     /// Plays a sine of 300 to 3400 Hz at a quarter of full scale and waits until it was sent.
@@ -157,7 +241,7 @@ impl Call<'_> {
     pub async fn play_tone(&self, hz: u32, length: Duration) -> Result<(), Error> {
         let left = u32::try_from(length.as_millis()).unwrap_or(u32::MAX);
         let source = Tone::new(hz, TONE_AMPLITUDE);
-        self.play_source(&mut Length { source, left: left.saturating_mul(8) as usize }).await
+        self.play_source(Length { source, left: left.saturating_mul(8) as usize }).await
     }
 
     /// Plays a source of your own and waits until it ends. While nothing is played, silence is
@@ -167,7 +251,7 @@ impl Call<'_> {
     ///
     /// # Errors
     /// The call ended.
-    pub async fn play_source(&self, source: &mut impl Source) -> Result<(), Error> {
+    pub async fn play_source(&self, mut source: impl Source) -> Result<(), Error> {
         loop {
             let room = self
                 .wait(|call| {
@@ -187,6 +271,16 @@ impl Call<'_> {
                     .await;
             }
         }
+    }
+
+    /// Records what is heard into `memory`, 8000 samples a second, until the call ends, the memory
+    /// is full or [`Recording::stop`]. One recording a call: a new one ends the last.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] or [`Error::Closed`].
+    pub fn record(&self, memory: &'d mut [i16]) -> Result<Recording<'d>, Error> {
+        self.with(|call| call.media.tape = Some(Recorder::new(memory)))?;
+        Ok(Recording::new(self.phone, self.place, self.id))
     }
 
     /// Gives what is heard to a sink of your own until the call ends. Dropping the future stops
@@ -298,12 +392,12 @@ impl Call<'_> {
     }
 }
 
-impl Call<'_> {
-    fn entry<'s>(&self, state: &'s mut State<'_>) -> Option<&'s mut CallEntry> {
+impl<'d> Call<'d> {
+    fn entry<'s>(&self, state: &'s mut State<'d>) -> Option<&'s mut CallEntry<'d>> {
         state.calls.get_mut(self.place).filter(|call| call.id == Some(self.id))
     }
 
-    fn with<T>(&self, look: impl FnOnce(&mut CallEntry) -> T) -> Result<T, Error> {
+    fn with<T>(&self, look: impl FnOnce(&mut CallEntry<'d>) -> T) -> Result<T, Error> {
         let mut state = self.phone.0.step()?;
         self.entry(&mut state).map(look).ok_or(Error::Closed)
     }
@@ -311,7 +405,7 @@ impl Call<'_> {
     /// Waits until `ready` gives something, or the call is over.
     async fn wait<T>(
         &self,
-        mut ready: impl FnMut(&mut CallEntry) -> Option<Result<T, Error>>,
+        mut ready: impl FnMut(&mut CallEntry<'d>) -> Option<Result<T, Error>>,
     ) -> Result<T, Error> {
         self.phone
             .0

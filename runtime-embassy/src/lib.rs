@@ -60,6 +60,8 @@ mod line;
 mod lookup;
 mod media;
 mod phone;
+mod recording;
+mod request;
 mod resources;
 mod runner;
 mod settings;
@@ -69,12 +71,14 @@ pub mod trace;
 
 pub use call::{Call, Digits};
 pub use error::Error;
-pub use line::Line;
+pub use line::{Dial, Line};
 pub use phone::{GOODBYE_LIMIT, Phone};
+pub use recording::Recording;
+pub use request::{IncomingRequest, Response};
 pub use resources::Resources;
-pub use runner::Runner;
+pub use runner::{Events, Runner};
 /// The core's vocabulary, so that an application needs only this crate.
 pub use sansip;
-pub use sansip::endpoint::{Account, Config, CustomHeader, Reason};
+pub use sansip::endpoint::{Account, Body, Config, CustomHeader, Event, Methods, Reason};
 pub use settings::{Advertised, Settings};
 pub use state::Phase;

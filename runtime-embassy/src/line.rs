@@ -1,16 +1,28 @@
 use heapless::String;
-use sansip::endpoint::{self, AccountId, Command, CustomHeader, OutgoingCall, Reply};
+use sansip::endpoint::{
+    self, AccountId, Body, Command, CustomHeader, OutgoingCall, OutgoingRequest, Reply,
+};
 use sansip::sip::Uri;
 
 use crate::call::Call;
 use crate::error::Error;
 use crate::phone::Phone;
+use crate::request::{self, Response};
 
 /// An account of a phone. A copy is the same account.
 #[derive(Clone, Copy)]
 pub struct Line<'d> {
     phone: Phone<'d>,
     id: AccountId,
+}
+
+/// How a call is placed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Dial<'c> {
+    /// Headers for requests of this call.
+    pub headers: &'c [CustomHeader<'c>],
+    /// Send the INVITE without SDP and answer the peer's offer in the ACK.
+    pub late_offer: bool,
 }
 
 impl<'d> Line<'d> {
@@ -84,25 +96,22 @@ impl<'d> Line<'d> {
     /// # Errors
     /// The call is not possible.
     pub async fn dial(&self, target: &str) -> Result<Call<'d>, Error> {
-        self.dial_with(target, &[]).await
+        self.dial_with(target, Dial::default()).await
     }
 
-    /// As [`Line::dial`], with headers for requests of this call.
+    /// As [`Line::dial`], with headers and other choices.
     ///
     /// # Errors
     /// As [`Line::dial`].
-    pub async fn dial_with(
-        &self,
-        target: &str,
-        headers: &[CustomHeader<'_>],
-    ) -> Result<Call<'d>, Error> {
+    pub async fn dial_with(&self, target: &str, dial: Dial<'_>) -> Result<Call<'d>, Error> {
         self.phone.0.wait(|state| (state.address.is_some() || state.closed).then_some(())).await;
         let mut state = self.phone.0.step()?;
         let no_room = Error::Refused(endpoint::Error::NoRoom);
         let place = state.free_place().ok_or(no_room)?;
         let media = state.local_media(place).ok_or(Error::Closed)?;
         let account = self.id;
-        let call = OutgoingCall { account, target, media, late_offer: false, headers };
+        let Dial { headers, late_offer } = dial;
+        let call = OutgoingCall { account, target, media, late_offer, headers };
         let Reply::Call(id) = state.command(Command::Call(call))? else {
             return Err(Error::Closed);
         };
@@ -111,6 +120,22 @@ impl<'d> Line<'d> {
             entry.is_held = true;
         }
         Ok(Call::new(self.phone, place, id))
+    }
+
+    /// Sends a request outside calls, such as MESSAGE or OPTIONS, and waits for its response.
+    ///
+    /// # Errors
+    /// The request is not possible or got no response.
+    pub async fn request(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[CustomHeader<'_>],
+        body: Option<Body<'_>>,
+    ) -> Result<Response, Error> {
+        let account = self.id;
+        let request = OutgoingRequest { account, method, target, headers, body };
+        request::send(self.phone, Command::Request(request)).await
     }
 }
 

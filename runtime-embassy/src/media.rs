@@ -1,12 +1,12 @@
 //! The audio of a call, between the application's task and the runner's.
 
 use heapless::Deque;
-use sansip::media::Session;
+use sansip::media::{Recorder, Session};
 use sansip::rtp::Digit;
 use sansip::time::Instant;
 
 /// The audio of a call. All zero while idle.
-pub(crate) struct Media {
+pub(crate) struct Media<'d> {
     pub(crate) runs: bool,
     pub(crate) session: Session,
     /// When the next frame is due.
@@ -15,6 +15,8 @@ pub(crate) struct Media {
     pub(crate) captured: Frame,
     /// The last frame that was heard.
     pub(crate) heard: Frame,
+    /// Where what is heard is recorded.
+    pub(crate) tape: Option<Recorder<'d>>,
     pub(crate) digits: Deque<Digit, DIGITS_MAX>,
 }
 
@@ -24,7 +26,7 @@ pub(crate) struct Frame {
     length: usize,
 }
 
-impl Media {
+impl Media<'_> {
     pub(crate) const fn idle() -> Self {
         Self {
             runs: false,
@@ -32,6 +34,7 @@ impl Media {
             due: Instant::ZERO,
             captured: Frame::new(),
             heard: Frame::new(),
+            tape: None,
             digits: Deque::new(),
         }
     }

@@ -1,3 +1,4 @@
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use embassy_net::Stack;
@@ -8,6 +9,7 @@ use sansip::random::{Purpose, Random};
 use crate::call::Call;
 use crate::error::Error;
 use crate::line::{self, Line};
+use crate::request::IncomingRequest;
 use crate::resources::{MediaMetas, Resources};
 use crate::runner::Runner;
 use crate::settings::Settings;
@@ -129,6 +131,21 @@ impl<'d> Phone<'d> {
             })
             .await?;
         Some(Call::new(*self, place, id))
+    }
+
+    /// The next request, inside a call or outside, whose method is in [`Config::methods`]. `None`
+    /// after the phone was shut down.
+    pub async fn incoming_request(&self) -> Option<IncomingRequest<'d>> {
+        let next = self.0.wait(|state| match state.requests.new.pop_front() {
+            None if !state.closed => None,
+            next => Some(next),
+        });
+        Some(IncomingRequest::new(*self, next.await?))
+    }
+
+    /// Where peers reach us with SIP, `None` while the network is down.
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        self.0.step().ok()?.local()
     }
 
     /// Whether the network is up, so that something can be sent.

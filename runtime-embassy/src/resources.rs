@@ -28,7 +28,7 @@ pub struct Resources<
 > {
     pub(crate) memory: Memory<ACCOUNTS, CALLS, DIALOGS, TRANSACTIONS, BUFFERS, TEXT, MESSAGE>,
     pub(crate) lines: [LineEntry; ACCOUNTS],
-    pub(crate) calls: [CallEntry; CALLS],
+    pub(crate) calls: [CallEntry<'d>; CALLS],
     pub(crate) sip_buffers: [[u8; MESSAGE]; SIP_BUFFERS],
     pub(crate) media_buffers: [MediaBuffers; CALLS],
     // An empty one is not all zero, so these come to be at `bind`.
@@ -82,8 +82,8 @@ impl<
 pub(crate) struct MediaBuffers {
     pub(crate) rtp_in: [u8; RTP_IN_BYTES],
     pub(crate) rtp_out: [u8; RTP_OUT_BYTES],
-    pub(crate) rtcp_in: [u8; RTCP_BYTES],
-    pub(crate) rtcp_out: [u8; RTCP_BYTES],
+    pub(crate) rtcp_in: [u8; RTCP_IN_BYTES],
+    pub(crate) rtcp_out: [u8; RTCP_OUT_BYTES],
 }
 
 impl MediaBuffers {
@@ -91,8 +91,8 @@ impl MediaBuffers {
         Self {
             rtp_in: [0; RTP_IN_BYTES],
             rtp_out: [0; RTP_OUT_BYTES],
-            rtcp_in: [0; RTCP_BYTES],
-            rtcp_out: [0; RTCP_BYTES],
+            rtcp_in: [0; RTCP_IN_BYTES],
+            rtcp_out: [0; RTCP_OUT_BYTES],
         }
     }
 }
@@ -124,5 +124,7 @@ pub(crate) const SIP_METAS: usize = 6;
 const RTP_IN_BYTES: usize = 700;
 /// One packet of 60 ms: it leaves before the next is made.
 const RTP_OUT_BYTES: usize = 500;
-/// A sender report with one block and a source description has about 100 bytes.
-const RTCP_BYTES: usize = 160;
+/// A peer's sender report with one block and a source description has about 100 bytes.
+const RTCP_IN_BYTES: usize = 160;
+/// Ours: a sender report with one block, 52, a name of 24 bytes, 36, and a BYE, 8.
+const RTCP_OUT_BYTES: usize = 52 + 36 + 8;

@@ -8,8 +8,8 @@ use embassy_futures::join::join3;
 use embassy_futures::select::select;
 use embassy_net::Stack;
 use embassy_time::Timer;
-use sansip::endpoint::{Action, Input};
-use sansip::media::MediaEvent;
+use sansip::endpoint::{Action, Event, Input};
+use sansip::media::{MediaEvent, Sink};
 use sansip::path::Path;
 use sansip::time::{Duration, Instant};
 
@@ -26,11 +26,29 @@ pub struct Runner<'d> {
     driver: Driver<'d>,
 }
 
+/// Takes everything that happens, each with the whole message that caused it; the handles do
+/// without.
+///
+/// It is called inside the runner, so it must neither wait nor call the phone: that answers
+/// [`Error::Busy`](crate::Error::Busy). Copy what another task needs, such as into a channel of
+/// embassy-sync. Digits come by [`Call::digit`](crate::Call::digit) alone.
+pub trait Events {
+    /// One event.
+    fn event(&mut self, event: &Event<'_>);
+}
+
+impl<F: FnMut(&Event<'_>)> Events for F {
+    fn event(&mut self, event: &Event<'_>) {
+        self(event);
+    }
+}
+
 /// One loop over sockets, deadlines, commands and frames.
 struct Driver<'d> {
     shared: &'d Shared<'d>,
     sockets: Sockets<'d>,
     trace: Option<&'d mut dyn Trace>,
+    events: Option<&'d mut dyn Events>,
     /// Since when the SIP socket has not sent what it was given.
     stuck_since: Option<Instant>,
 }
@@ -41,13 +59,21 @@ impl<'d> Runner<'d> {
         shared: &'d Shared<'d>,
         sockets: Sockets<'d>,
     ) -> Self {
-        Self { stack, shared, driver: Driver { shared, sockets, trace: None, stuck_since: None } }
+        let driver = Driver { shared, sockets, trace: None, events: None, stuck_since: None };
+        Self { stack, shared, driver }
     }
 
     /// Shows every message from now on to a sink; see [`trace`](crate::trace).
     #[must_use]
     pub fn with_trace(mut self, sink: &'d mut dyn Trace) -> Self {
         self.driver.trace = Some(sink);
+        self
+    }
+
+    /// Tells a sink everything that happens from now on.
+    #[must_use]
+    pub fn with_events(mut self, sink: &'d mut dyn Events) -> Self {
+        self.driver.events = Some(sink);
         self
     }
 
@@ -114,7 +140,7 @@ impl Driver<'_> {
         let shared = self.shared;
         let mut busy = false;
         for (place, sockets) in self.sockets.media.iter_mut().enumerate() {
-            let with = |take: &dyn Fn(&mut CallEntry)| {
+            let with = |take: &dyn Fn(&mut CallEntry<'_>)| {
                 if let Ok(mut state) = shared.step()
                     && let Some(call) = state.calls.get_mut(place)
                 {
@@ -154,6 +180,9 @@ impl Driver<'_> {
                     state.waiters.wake();
                 }
                 Some(Action::Event(event)) => {
+                    if let Some(sink) = &mut self.events {
+                        sink.event(&event);
+                    }
                     let news = News::of(&event);
                     state.apply(now, news);
                 }
@@ -166,16 +195,21 @@ impl Driver<'_> {
         }
     }
 
-    /// Whether the SIP socket is empty, so that a message finds room. One that waits for the
-    /// hardware address of a dead peer must not hold up all others: after a while the next one
-    /// is tried all the same, and dropped if it finds no room. SIP sends it again.
+    /// Whether the SIP socket is empty, so that a message finds room. The network keeps one that
+    /// waits for the hardware address of a dead peer for ever; after a while it is dropped, so that
+    /// it does not hold up all others. SIP sends it again.
     fn may_send(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
         if is_flushed(&mut self.sockets.sip, cx) {
             self.stuck_since = None;
             return true;
         }
         let since = *self.stuck_since.get_or_insert(now);
-        now.since(since) >= STUCK_LIMIT
+        if now.since(since) < STUCK_LIMIT {
+            return false;
+        }
+        self.stuck_since = None;
+        self.sockets.empty_sip();
+        true
     }
 
     /// Plays the frames that are due.
@@ -236,7 +270,11 @@ impl Driver<'_> {
 }
 
 /// One frame in, one frame out.
-fn play_frame(call: &mut CallEntry, now: Instant, send: &mut dyn FnMut(bool, SocketAddr, &[u8])) {
+fn play_frame(
+    call: &mut CallEntry<'_>,
+    now: Instant,
+    send: &mut dyn FnMut(bool, SocketAddr, &[u8]),
+) {
     let media = &mut call.media;
     let frame = media.session.frame();
     let playout = media.heard.fill(frame);
@@ -244,6 +282,9 @@ fn play_frame(call: &mut CallEntry, now: Instant, send: &mut dyn FnMut(bool, Soc
         send(false, packet.to, packet.bytes);
     }
     media.captured.clear();
+    if let Some(tape) = &mut media.tape {
+        tape.write(media.heard.samples());
+    }
     let mut ended = matches!(call.phase, crate::Phase::Ended(_));
     if let Some(packet) = media.session.poll_rtcp(now) {
         send(true, packet.to, packet.bytes);
@@ -259,7 +300,7 @@ fn play_frame(call: &mut CallEntry, now: Instant, send: &mut dyn FnMut(bool, Soc
 }
 
 /// Keeps digits; whether the peer has fallen silent.
-fn take_events(call: &mut CallEntry) -> bool {
+fn take_events(call: &mut CallEntry<'_>) -> bool {
     let mut silent = false;
     while let Some(event) = call.media.session.poll_event() {
         match event {
@@ -280,7 +321,8 @@ fn record(trace: &mut Option<&mut dyn Trace>, record: Record<'_>) {
 
 /// How often the address is looked at while the network is up.
 const ADDRESS_INTERVAL: embassy_time::Duration = embassy_time::Duration::from_secs(1);
-/// How long a message may wait for the network before the next one is tried.
-const STUCK_LIMIT: Duration = Duration::from_millis(100);
+/// How long a message may wait for the network. After a question for a hardware address smoltcp
+/// silences the socket for 1 s: what is given to it shortly before the end of that is not lost.
+const STUCK_LIMIT: Duration = Duration::from_millis(900);
 /// Frames that are later than this are left out.
 const STALL_LIMIT: Duration = Duration::from_millis(100);

@@ -45,6 +45,13 @@ impl<'d> Sockets<'d> {
         Self { sip, media: Vec::new() }
     }
 
+    /// Drops what the SIP socket holds.
+    pub(crate) fn empty_sip(&mut self) {
+        let port = self.sip.endpoint().port;
+        self.sip.close();
+        let _ = self.sip.bind(port); // as at first
+    }
+
     /// Adds the sockets of one more call.
     pub(crate) fn add(
         &mut self,

@@ -7,7 +7,9 @@ use core::task::Poll;
 
 use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
 use heapless::Deque;
-use sansip::endpoint::{AccountId, CallId, Command, Endpoint, Event, Input, Reason, Reply, Stage};
+use sansip::endpoint::{
+    AccountId, CallId, Command, Endpoint, Event, Input, Reason, Reply, RequestId, Stage,
+};
 use sansip::random::{Purpose, Random};
 use sansip::sdp::{LocalMedia, MediaPlan};
 use sansip::time::{Duration, Instant};
@@ -16,6 +18,7 @@ use crate::convert::now;
 use crate::error::Error;
 use crate::lookup::Lookup;
 use crate::media::Media;
+use crate::request::{NewRequest, Requests};
 use crate::settings::Settings;
 
 /// The shared state; borrowed for one step at a time, never while waiting.
@@ -24,13 +27,14 @@ pub(crate) struct Shared<'d>(RefCell<State<'d>>);
 pub(crate) struct State<'d> {
     pub(crate) endpoint: Endpoint<'d>,
     pub(crate) lines: &'d mut [LineEntry],
-    pub(crate) calls: &'d mut [CallEntry],
+    pub(crate) calls: &'d mut [CallEntry<'d>],
     pub(crate) settings: Settings,
     /// Our address as peers reach it, while the network is up.
     pub(crate) address: Option<IpAddr>,
     /// The address that we had last, up or not.
     last_address: Option<IpAddr>,
     pub(crate) lookups: Deque<Lookup, LOOKUPS_MAX>,
+    pub(crate) requests: Requests,
     pub(crate) closed: bool,
     /// SIP messages that were dropped because the network took none.
     pub(crate) unsent: u32,
@@ -53,7 +57,7 @@ pub(crate) struct LineEntry {
 }
 
 /// What is kept of a call. All zero while idle.
-pub(crate) struct CallEntry {
+pub(crate) struct CallEntry<'d> {
     pub(crate) id: Option<CallId>,
     pub(crate) line: Option<AccountId>,
     /// Incoming, and the application has not taken it.
@@ -67,7 +71,7 @@ pub(crate) struct CallEntry {
     pub(crate) refused: u32,
     /// What the last change came to.
     pub(crate) outcome: Outcome,
-    pub(crate) media: Media,
+    pub(crate) media: Media<'d>,
 }
 
 /// How something went. Its own tag keeps the idle value zero: an `Option<Reason>` would say `None`
@@ -115,6 +119,8 @@ pub(crate) enum News {
     Media(CallId, Stage, MediaPlan),
     Established(CallId),
     HoldFailed(CallId, Reason),
+    Request(NewRequest),
+    Response(RequestId, Result<u16, Reason>),
     Ended(CallId, Reason),
     None,
 }
@@ -132,6 +138,8 @@ impl News {
             Event::Media { call, stage, plan, .. } => Self::Media(call, stage, plan),
             Event::Established { call, .. } => Self::Established(call),
             Event::HoldFailed { call, reason } => Self::HoldFailed(call, reason),
+            Event::Request { request, call, .. } => Self::Request(NewRequest { request, call }),
+            Event::Response { request, outcome, .. } => Self::Response(request, outcome),
             Event::Ended { call, reason, .. } => Self::Ended(call, reason),
             _ => Self::None,
         }
@@ -176,7 +184,7 @@ impl<'d> State<'d> {
     pub(crate) fn new(
         endpoint: Endpoint<'d>,
         lines: &'d mut [LineEntry],
-        calls: &'d mut [CallEntry],
+        calls: &'d mut [CallEntry<'d>],
         settings: Settings,
         random: Random,
     ) -> Self {
@@ -188,6 +196,7 @@ impl<'d> State<'d> {
             address: None,
             last_address: None,
             lookups: Deque::new(),
+            requests: Requests::default(),
             closed: false,
             unsent: 0,
             random,
@@ -256,7 +265,7 @@ impl<'d> State<'d> {
         self.lines.iter_mut().find(|line| line.id == Some(id))
     }
 
-    pub(crate) fn call(&mut self, id: CallId) -> Option<&mut CallEntry> {
+    pub(crate) fn call(&mut self, id: CallId) -> Option<&mut CallEntry<'d>> {
         self.calls.iter_mut().find(|call| call.id == Some(id))
     }
 
@@ -283,6 +292,9 @@ impl<'d> State<'d> {
                     call.outcome = Outcome::Failed(reason);
                 }
             }
+            // Without room the endpoint answers 500 by itself after a while.
+            News::Request(new) => drop(self.requests.new.push_back(new)),
+            News::Response(id, outcome) => self.requests.answered(id, outcome),
             News::Ended(id, reason) => {
                 self.set_phase(id, Phase::Ended(reason));
                 if let Some(call) = self.call(id) {
@@ -354,7 +366,7 @@ impl LineEntry {
     }
 }
 
-impl CallEntry {
+impl CallEntry<'_> {
     pub(crate) const fn idle() -> Self {
         Self {
             id: None,
@@ -380,12 +392,14 @@ impl CallEntry {
         self.media.runs = false;
         self.media.captured.clear();
         self.media.heard.clear();
+        self.media.tape = None;
         self.media.digits.clear();
     }
 
     /// Gives the place back once the call is over, its stream is ended and nobody looks.
     pub(crate) fn release(&mut self) {
-        if matches!(self.phase, Phase::Ended(_)) && !self.is_held && !self.media.runs {
+        let used = self.is_held || self.media.runs || self.media.tape.is_some();
+        if matches!(self.phase, Phase::Ended(_)) && !used {
             self.id = None;
             self.is_new = false;
         }

@@ -11,6 +11,12 @@ pub trait Trace {
     fn record(&mut self, record: &Record<'_>);
 }
 
+impl<F: FnMut(&Record<'_>)> Trace for F {
+    fn record(&mut self, record: &Record<'_>) {
+        self(record);
+    }
+}
+
 /// Writes each message as plain lines: an arrow with the time in milliseconds, then the bytes.
 ///
 /// `write` gets pieces; a serial port, a semihosting console or a buffer does.

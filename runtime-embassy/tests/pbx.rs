@@ -12,7 +12,7 @@ use embassy_futures::select::{Either, select};
 use embassy_net::{ConfigV4, Ipv4Address, Ipv4Cidr, StaticConfigV4};
 use embassy_time::{Duration as Wait, Timer, with_timeout};
 use sansip_embassy::sansip::media::{Recorder, tone_share};
-use sansip_embassy::{Error, Phone, Reason};
+use sansip_embassy::{Error, Phase, Phone, Reason};
 
 /// The PBX at 10.0.0.1 with what it reports, and a phone at 10.0.0.2.
 fn scene(seed: u64, weather: Weather) -> (World, Rc<RefCell<Vec<String>>>, Phone<'static>) {
@@ -129,6 +129,22 @@ fn a_server_that_is_gone_is_told_and_does_not_hold_up_others() {
             matches!(error, Error::Failed(Reason::TimedOut | Reason::Unreachable)),
             "{error:?}"
         );
+    });
+}
+
+#[test]
+fn a_dead_host_on_the_same_network_delays_others_by_a_second_at_most() {
+    let (mut world, _, phone) = scene(1, Weather::default());
+    world.run(LIMIT, async move {
+        let line = phone.line(IDENTITY, "test100").unwrap();
+        line.register().await.unwrap();
+        let dead = line.dial("sip:9@10.0.0.77").await.unwrap();
+        for _ in 0..3 {
+            let alive = with_timeout(Wait::from_secs(3), line.call("601")).await;
+            alive.expect("in time").unwrap().hang_up().await.unwrap();
+            Timer::after_millis(100).await; // until the BYE is answered
+        }
+        assert!(!matches!(dead.phase(), Phase::Ended(_)), "it is still tried");
     });
 }
 

@@ -5,6 +5,7 @@
 #   run PROGRAM [NAME=VALUE]  boot one with settings; its exit status, or 124 after $LIMIT_S
 #   netcheck                  UDP echo both ways with a peer on the host
 #   phone                     registers at an Asterisk, calls, plays, mutes, sends digits
+#   six                       the program of the README
 #   answer                    is called by it
 #   bench                     instruction counts
 #   size PROGRAM [NAME=VALUE] flash by crate and module, against the budget; NAME=VALUE are
@@ -34,8 +35,8 @@ main() {
   local command=${1:-help}
   [ $# = 0 ] || shift
   case $command in
-    build | run | netcheck | phone | answer | bench | size | features | figures | check) "$command" "$@" ;;
-    *) sed -n '2,22s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+    build | run | netcheck | phone | six | answer | bench | size | features | figures | check) "$command" "$@" ;;
+    *) sed -n '2,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
   esac
 }
 
@@ -136,6 +137,15 @@ answer() {
   expect "612 read its digits" grep -q ' dtmf exten=612 from=101 .*value=42$' "$EVENTS"
 }
 
+# The program of the README: 600 returns its digits.
+six() {
+  asterisk_up
+  run six $(account 100) number=600 trace=1 >"$WORK/six" || { cat "$WORK/six"; return 1; }
+  grep -a '^digits\|^stack' "$WORK/six"
+  expect "the digits came back" grep -aqx 'digits that came back: 1234#' "$WORK/six"
+  expect "the trace shows the call" grep -aq '^INVITE sip:600@' "$WORK/six"
+}
+
 bench() { ICOUNT=1 run bench; }
 
 check() {
@@ -147,6 +157,7 @@ check() {
   build
   netcheck | tee "$WORK/netcheck"
   phone
+  six
   answer
   bench | tee "$WORK/bench"
   # shellcheck disable=SC2046 # one word a figure

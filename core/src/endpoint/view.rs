@@ -1,9 +1,10 @@
 use crate::call::State;
 use crate::sdp::MediaPlan;
+use crate::sip::Message;
 use crate::time::Instant;
 
-use super::slots::{account_text, dialog_text as field};
-use super::{AccountId, CallId, Endpoint};
+use super::slots::{Machine, Purpose, account_text, dialog_text as field};
+use super::{AccountId, CallId, Endpoint, RequestId};
 
 /// What can be seen of a call.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +56,20 @@ impl Endpoint<'_> {
             identity: self.account_field(account.0, account_text::IDENTITY),
             registered_until: slot.registration.expires_at(),
         })
+    }
+
+    /// The INVITE of an incoming call, until the call is answered or refused.
+    pub fn invite_message(&self, call: CallId) -> Option<Message<'_>> {
+        let slot = self.calls.get(call.0).filter(|slot| slot.state == State::Ringing)?;
+        self.kept_message(slot.invite?)
+    }
+
+    /// A peer's request ([`Event::Request`](super::Event::Request)), until it is answered.
+    pub fn request_message(&self, request: RequestId) -> Option<Message<'_>> {
+        let slot = self.transactions.get(request.0)?;
+        let open = matches!(&slot.machine, Machine::ServerRequest(machine) if machine.is_open());
+        let wanted = open && slot.purpose == Purpose::Request;
+        if wanted { self.kept_message(request.0) } else { None }
     }
 
     /// How many slots and buffers are in use.

@@ -46,6 +46,11 @@ impl<'b> Recorder<'b> {
         self.samples.get(..self.length).unwrap_or_default()
     }
 
+    /// Gives the memory back, as far as it was recorded into.
+    pub fn into_recorded(self) -> &'b mut [i16] {
+        self.samples.get_mut(..self.length).unwrap_or_default()
+    }
+
     /// Whether no more samples have room; further ones are dropped.
     pub fn is_full(&self) -> bool {
         self.length == self.samples.len()

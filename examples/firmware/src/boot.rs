@@ -1,6 +1,6 @@
 //! Starts network and phone: the few lines that a program for another board writes anew.
 
-use embassy_executor::Spawner;
+use embassy_executor::{SpawnError, SpawnToken};
 use embassy_net::StackResources;
 use sansip_embassy::trace::Lines;
 use sansip_embassy::{Advertised, Error, Phone, Reason, Resources, Runner};
@@ -10,10 +10,11 @@ use crate::board::host::{self, Decimal};
 use crate::board::{self, Nic, executor, stack};
 use crate::settings::Settings;
 
-/// Boots the board, joins the network by DHCP and hands the phone to `program`, which spawns its
-/// task. Settings of a run: `address=`, `sip-port=` and `rtp-port=` say how peers reach the phone
+/// Boots the board, joins the network by DHCP and hands the phone to `program`, a task. Settings of a run: `address=`, `sip-port=` and `rtp-port=` say how peers reach the phone
 /// behind port forwarding; `trace=1` shows every SIP message.
-pub fn run(program: impl FnOnce(Spawner, Phone<'static>, Settings<'static>)) -> ! {
+pub fn run<S>(
+    program: impl FnOnce(Phone<'static>, Settings<'static>) -> Result<SpawnToken<S>, SpawnError>,
+) -> ! {
     // Sockets of the network itself (DHCP, DNS), and of a phone with two calls.
     static NETWORK: StaticCell<StackResources<{ 2 + 1 + 2 * 2 }>> = StaticCell::new();
     static PHONE: ConstStaticCell<Resources<'static>> = ConstStaticCell::new(Resources::new());
@@ -31,13 +32,15 @@ pub fn run(program: impl FnOnce(Spawner, Phone<'static>, Settings<'static>)) -> 
         static TRACE: StaticCell<Console> = StaticCell::new();
         runner = runner.with_trace(TRACE.init(Lines(host::write)));
     }
-    executor::run(|spawner| match (run_network(network), run_phone(runner)) {
-        (Ok(network), Ok(runner)) => {
-            spawner.spawn(network);
-            spawner.spawn(runner);
-            program(spawner, phone, settings);
+    executor::run(|spawner| {
+        match (run_network(network), run_phone(runner), program(phone, settings)) {
+            (Ok(network), Ok(runner), Ok(program)) => {
+                spawner.spawn(network);
+                spawner.spawn(runner);
+                spawner.spawn(program);
+            }
+            _ => host::exit(false),
         }
-        _ => host::exit(false),
     })
 }
 

@@ -6,6 +6,7 @@
 #![allow(dead_code)] // each suite uses a part
 
 pub(crate) mod pbx;
+pub(crate) mod servers;
 
 use core::cell::RefCell;
 use core::future::Future;
@@ -21,7 +22,7 @@ use embassy_net::{Ipv4Address, Ipv4Cidr, Stack, StackResources, StaticConfigV4};
 use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState, RxToken, TxToken};
 use embassy_time::{Duration, Instant, MockDriver};
 use sansip_embassy::trace::Lines;
-use sansip_embassy::{Phone, Resources, Settings};
+use sansip_embassy::{Event, Phone, Resources, Settings};
 
 static CLOCK: Mutex<()> = Mutex::new(());
 
@@ -76,12 +77,16 @@ impl World {
     /// A host at 10.0.0.N, N counting from 1.
     pub(crate) fn host(&mut self) -> Stack<'static> {
         let number = self.ethernet.borrow().ports.len() as u8 + 1;
-        let address = Ipv4Cidr::new(Ipv4Address::new(10, 0, 0, number), 24);
-        let config = embassy_net::Config::ipv4_static(StaticConfigV4 {
-            address,
+        self.host_with(embassy_net::Config::ipv4_static(StaticConfigV4 {
+            address: Ipv4Cidr::new(Ipv4Address::new(10, 0, 0, number), 24),
             gateway: None,
             dns_servers: Default::default(),
-        });
+        }))
+    }
+
+    /// A host that gets its address in another way.
+    pub(crate) fn host_with(&mut self, config: embassy_net::Config) -> Stack<'static> {
+        let number = self.ethernet.borrow().ports.len() as u8 + 1;
         self.ethernet.borrow_mut().ports.push(Port {
             arrived: VecDeque::new(),
             waker: Waker::noop().clone(),
@@ -152,17 +157,46 @@ pub(crate) fn phone(world: &mut World) -> Phone<'static> {
 /// The same, with the host's network.
 pub(crate) fn phone_with_stack(world: &mut World) -> (Phone<'static>, Stack<'static>) {
     let stack = world.host();
+    (phone_on(world, stack, Settings::default()).0, stack)
+}
+
+/// A phone on a host, and what it tells: each event with its message.
+pub(crate) fn phone_on(
+    world: &mut World,
+    stack: Stack<'static>,
+    settings: Settings,
+) -> (Phone<'static>, Rc<RefCell<Vec<String>>>) {
     let number = world.ethernet.borrow().ports.len() as u8;
     let resources = Box::leak(Box::new(<Resources<'static>>::new()));
-    let (phone, runner) = Phone::bind(stack, resources, Settings::default(), [number; 32]);
+    let (phone, runner) = Phone::bind(stack, resources, settings, [number; 32]);
     let sink = Lines(move |bytes: &[u8]| {
         if std::env::var_os("SANSIP_TEST_TRACE").is_some() {
             eprint!("{}", String::from_utf8_lossy(bytes));
         }
     });
-    let mut runner = runner.with_trace(Box::leak(Box::new(sink)));
+    let events = Rc::new(RefCell::new(Vec::new()));
+    let told = events.clone();
+    let events_sink = move |event: &Event<'_>| told.borrow_mut().push(in_words(event));
+    let runner = runner.with_trace(Box::leak(Box::new(sink)));
+    let mut runner = runner.with_events(Box::leak(Box::new(events_sink)));
     world.spawn(async move { runner.run().await });
-    (phone, stack)
+    (phone, events)
+}
+
+/// The kind of an event, and the message that it lends.
+fn in_words(event: &Event<'_>) -> String {
+    let (kind, message) = match event {
+        Event::Registered { message, .. } => ("registered", *message),
+        Event::RegistrationFailed { message, .. } => ("registration failed", *message),
+        Event::Incoming { message, .. } => ("incoming", *message),
+        Event::Progress { message, .. } => ("progress", *message),
+        Event::Established { message, .. } => ("established", *message),
+        Event::Response { message, .. } => ("response", *message),
+        Event::Ended { message, .. } => ("ended", *message),
+        _ => ("other", None),
+    };
+    let text = message.map(|message| String::from_utf8_lossy(message.bytes()).into_owned());
+    format!("{kind}\n{}", text.unwrap_or_default())
 }
 
 struct Ethernet {

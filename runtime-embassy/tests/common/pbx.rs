@@ -82,7 +82,7 @@ async fn act(
     }
 }
 
-fn socket(stack: Stack<'static>, port: u16) -> UdpSocket<'static> {
+pub(crate) fn socket(stack: Stack<'static>, port: u16) -> UdpSocket<'static> {
     let metas = || Box::leak(Box::new([PacketMetadata::EMPTY; 16]));
     let bytes = || Box::leak(Box::new([0; 8000]));
     let mut socket = UdpSocket::new(stack, metas(), bytes(), metas(), bytes());

@@ -16,10 +16,7 @@ use sansip_firmware::{PROMPT, boot};
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    boot::run(|spawner, phone, settings| match task(phone, settings) {
-        Ok(task) => spawner.spawn(task),
-        Err(_) => host::exit(false),
-    })
+    boot::run(task)
 }
 
 #[embassy_executor::task]

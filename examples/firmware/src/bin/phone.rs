@@ -19,10 +19,7 @@ use static_cell::ConstStaticCell;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    boot::run(|spawner, phone, settings| match task(phone, settings) {
-        Ok(task) => spawner.spawn(task),
-        Err(_) => host::exit(false),
-    })
+    boot::run(task)
 }
 
 #[embassy_executor::task]
