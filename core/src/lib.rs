@@ -16,6 +16,8 @@ pub mod call;
 pub mod digest;
 pub mod endpoint;
 mod index;
+#[cfg(feature = "alloc")]
+pub mod journal;
 pub mod limits;
 pub mod media;
 pub mod path;

@@ -16,9 +16,12 @@ const MACHINES: &[&str] = &["call", "digest", "media", "registration", "transact
 /// The one place where everything meets, and the memory that holds everybody's slots.
 const TOP: &[&str] = &["endpoint", "storage"];
 
+/// What stands around the endpoint, as a runtime does.
+const AROUND: &[&str] = &["journal"];
+
 /// The modules that `module` may name; `None` if nobody has decided it yet.
 fn may_know(module: &str) -> Option<BTreeSet<&'static str>> {
-    let groups: &[&[&'static str]] = if TOP.contains(&module) {
+    let groups: &[&[&'static str]] = if TOP.contains(&module) || AROUND.contains(&module) {
         &[GROUND, WIRE, BASE, MACHINES, TOP]
     } else if MACHINES.contains(&module) {
         &[GROUND, WIRE, BASE]

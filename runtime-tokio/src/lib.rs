@@ -30,6 +30,7 @@ mod clock;
 mod driver;
 mod error;
 mod event;
+mod journal;
 mod line;
 mod media;
 mod message;
@@ -54,6 +55,7 @@ pub use request::{IncomingRequest, Response};
 /// The core's vocabulary, so that an application needs only this crate.
 pub use sansip;
 pub use sansip::endpoint::{Account, Body, Config, CustomHeader, Methods, Reason};
+pub use sansip::journal::Secrets;
 pub use state::Phase;
 
 /// The README's code is compiled with the documentation tests.

@@ -2,10 +2,12 @@ use core::fmt;
 use core::net::IpAddr;
 use core::ops::RangeInclusive;
 use core::time::Duration;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use sansip::endpoint::{Account, Command, Config, Endpoint, Reply};
-use sansip::storage::{Limits, Storage};
+use sansip::endpoint::{Account, Command, Config, Reply};
+use sansip::journal::Secrets;
+use sansip::storage::Limits;
 use tokio::net::ToSocketAddrs;
 use tokio::sync::{Mutex, mpsc, watch};
 
@@ -35,6 +37,12 @@ pub struct Settings {
     pub rtp_ports: RangeInclusive<u16>,
     /// How long a call may go without media from the peer; `None` for ever. 30 s unless set.
     pub media_silence: Option<Duration>,
+    /// A file for the [`journal`](sansip::journal) of all that the phone's endpoint takes and gives,
+    /// which `replay` of `sansip-sim` runs again bit for bit. It is overwritten, and readable by its
+    /// owner only. Media is not in it. Each line is one write to the file: some microseconds.
+    pub journal: Option<PathBuf>,
+    /// What the journal holds of passwords; they are hidden unless set.
+    pub journal_secrets: Secrets,
 }
 
 impl Default for Settings {
@@ -45,6 +53,8 @@ impl Default for Settings {
             advertised: None,
             rtp_ports: 0..=0,
             media_silence: Some(Duration::from_secs(30)),
+            journal: None,
+            journal_secrets: Secrets::Hidden,
         }
     }
 }
@@ -98,7 +108,7 @@ impl Phone {
         getrandom::fill(&mut seed).map_err(|_| Error::Io(std::io::ErrorKind::Other))?;
         // Without a fixed address every destination passes the resolver, which knows ours.
         let config = Config { local: None, ..settings.config };
-        let endpoint = Endpoint::new(config, seed, Storage::heap(settings.limits));
+        let endpoint = crate::journal::endpoint(config, seed, &settings)?;
         let (new_calls, incoming) = mpsc::channel(settings.limits.calls.max(1));
         let (new_requests, requests) = mpsc::channel(REQUESTS_MAX);
         let shared = Arc::new(Shared::new(

@@ -4,21 +4,23 @@ use core::net::IpAddr;
 use std::collections::{HashMap, VecDeque};
 
 use sansip::endpoint::{
-    self, AccountId, Action, CallId, Command, Endpoint, Input, QueryId, Reason, RequestId, Stage,
+    self, AccountId, Action, CallId, Command, Input, QueryId, Reason, RequestId, Stage,
 };
+use sansip::journal::Recorded;
 use sansip::path::{Path, Transport};
 use sansip::sdp::MediaPlan;
 use sansip::time::Instant;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::event::{Event, Listeners};
+use crate::journal::JournalFile;
 use crate::media::{Control, MediaControl};
 use crate::message::Message;
 use crate::request::Response;
 
 /// Everything under the phone's one lock. Nothing here waits, and no user code runs here.
 pub(crate) struct State {
-    pub(crate) endpoint: Endpoint<'static>,
+    pub(crate) endpoint: Recorded<'static, JournalFile>,
     pub(crate) calls: HashMap<CallId, CallEntry>,
     pub(crate) lines: HashMap<AccountId, watch::Sender<Registration>>,
     pub(crate) responses: HashMap<RequestId, oneshot::Sender<Result<Response, Reason>>>,
@@ -123,7 +125,7 @@ pub(crate) struct NewRequest {
 
 impl State {
     pub(crate) fn new(
-        endpoint: Endpoint<'static>,
+        endpoint: Recorded<'static, JournalFile>,
         incoming: mpsc::Sender<NewCall>,
         requests: mpsc::Sender<NewRequest>,
     ) -> Self {
@@ -190,6 +192,7 @@ impl State {
     /// Ends every wait; commands are refused from now on.
     pub(crate) fn close(&mut self) {
         self.closed = true;
+        self.endpoint.end_journal();
         self.calls.clear();
         self.lines.clear();
         self.responses.clear();

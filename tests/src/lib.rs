@@ -56,6 +56,7 @@
 )]
 
 pub mod attacker;
+mod journal;
 pub mod network;
 pub mod oracle;
 pub mod pbx;

@@ -6,11 +6,14 @@ use sansip::endpoint::{
     Account, AccountId, CallId, Command, Config, Endpoint, Error, Event, Methods, OutgoingCall,
     OutgoingRequest, Reason, Reply, RequestId, Stage,
 };
+use sansip::journal::{Recorded, Secrets, Setup};
 use sansip::limits::DIGIT_DURATION_MS;
 use sansip::media::{MediaEvent, Session};
 use sansip::sdp::{Direction, LocalMedia, MediaPlan};
 use sansip::storage::{Limits, Storage};
 use sansip::time::{Duration, Instant};
+
+use crate::journal::JournalText;
 
 /// How a phone is set up.
 #[derive(Clone, Debug)]
@@ -170,7 +173,7 @@ pub(crate) struct MediaPacket {
 
 /// A phone.
 pub struct Phone {
-    pub(crate) endpoint: Endpoint<'static>,
+    pub(crate) endpoint: Recorded<'static, JournalText>,
     pub(crate) app: App,
     options: PhoneOptions,
     account: Option<AccountId>,
@@ -194,6 +197,7 @@ impl Phone {
         options: PhoneOptions,
         address: SocketAddr,
         mut seeds: crate::random::Random,
+        journal: Option<JournalText>,
     ) -> Self {
         let config = Config {
             local: Some(address),
@@ -202,7 +206,14 @@ impl Phone {
             ring_limit: options.ring_limit,
             ..Config::default()
         };
-        let mut endpoint = Endpoint::new(config, seeds.seed(), Storage::heap(options.limits));
+        let (seed, limits) = (seeds.seed(), options.limits);
+        let mut endpoint = match journal {
+            Some(text) => {
+                let setup = Setup { config, seed, limits, secrets: Secrets::Kept, build: BUILD };
+                Recorded::begin(&setup, text)
+            }
+            None => Recorded::plain(Endpoint::new(config, seed, Storage::heap(limits))),
+        };
         let server = options.server.map(|server| format!("sip:{server}")).unwrap_or_default();
         let host = options.server.unwrap_or(address);
         let identity = format!("sip:{}@{host}", options.user);
@@ -215,7 +226,10 @@ impl Phone {
             expires_s: options.expires_s,
             ..Account::default()
         };
-        let account = endpoint.add_account(now, account).ok();
+        let account = match endpoint.command(now, Command::AddAccount(account)) {
+            Ok(Reply::Account(account)) => Some(account),
+            _ => None,
+        };
         let app = App {
             talks: Vec::new(),
             registered: false,
@@ -593,6 +607,7 @@ fn contacts(bytes: &[u8]) -> Vec<String> {
     contacts.into_iter().map(|contact| crate::wire::uri_of(contact).to_owned()).collect()
 }
 
+const BUILD: &str = concat!("sansip-sim ", env!("CARGO_PKG_VERSION"));
 /// Calls of a phone that can live at once are fewer than this.
 const RECENT: usize = 16;
 const FIRST_MEDIA_PORT: u16 = 20_000;

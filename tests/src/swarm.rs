@@ -143,25 +143,35 @@ pub struct Outcome {
 
 /// Runs a profile to its end.
 pub fn run(profile: &Profile, print: bool) -> Outcome {
-    let attempt = catch_unwind(AssertUnwindSafe(|| {
-        let mut run = Run::new(profile.clone(), print);
-        run.play();
-        run.outcome()
-    }));
-    attempt.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        let text = format!("panic: {}", text.unwrap_or_default());
-        Outcome {
-            profile: profile.clone(),
-            calls: 0,
-            packets: 0,
-            faults: 0,
-            established: 0,
-            failures: vec![Failure { at: Instant::ZERO, node: 0, invariant: 1, text }],
-            hash: 0,
-        }
-    })
+    let mut run = Run::new(profile.clone());
+    if print {
+        run.world.print_trace();
+    }
+    run.whole()
+}
+
+/// Runs a profile to its end and gives the journals of its phones, also where one panicked.
+pub fn run_recorded(profile: &Profile) -> (Outcome, Vec<(NodeId, String)>) {
+    let mut run = Run::new(profile.clone());
+    run.world.record();
+    let outcome = run.whole();
+    run.world.end_journals();
+    (outcome, run.world.journals())
+}
+
+fn panicked(profile: &Profile, panic: &(dyn core::any::Any + Send)) -> Outcome {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+    let text = format!("panic: {}", text.unwrap_or_default());
+    Outcome {
+        profile: profile.clone(),
+        calls: 0,
+        packets: 0,
+        faults: 0,
+        established: 0,
+        failures: vec![Failure { at: Instant::ZERO, node: 0, invariant: 1, text }],
+        hash: 0,
+    }
 }
 
 /// Drops one fault after the other, and halves the calls, as long as the run still breaks the same
@@ -208,13 +218,9 @@ struct Run {
 }
 
 impl Run {
-    fn new(profile: Profile, print: bool) -> Self {
+    fn new(profile: Profile) -> Self {
         let seed = profile.seed;
-        let mut world = World::new(seed);
-        if print {
-            world.print_trace();
-        }
-        let mut run = Self {
+        Self {
             users: Random::new(seed, Stream::Users),
             chaos: Random::new(seed, Stream::Faults),
             phones: Vec::new(),
@@ -225,13 +231,20 @@ impl Run {
             moved: Vec::new(),
             fault_events: 0,
             profile,
-            world,
-        };
-        run.build();
-        run
+            world: World::new(seed),
+        }
+    }
+
+    fn whole(&mut self) -> Outcome {
+        let attempt = catch_unwind(AssertUnwindSafe(|| {
+            self.play();
+            self.outcome()
+        }));
+        attempt.unwrap_or_else(|panic| panicked(&self.profile, &*panic))
     }
 
     fn play(&mut self) {
+        self.build();
         self.for_all(&Operation::Register);
         self.live_for(Duration::from_secs(5));
         self.begin_faults();
@@ -248,7 +261,7 @@ impl Run {
         self.end_all();
     }
 
-    fn outcome(mut self) -> Outcome {
+    fn outcome(&mut self) -> Outcome {
         let failures = self.world.settle().to_vec();
         Outcome {
             calls: self.placed,
@@ -257,7 +270,7 @@ impl Run {
             established: self.established,
             failures,
             hash: self.world.trace_hash(),
-            profile: self.profile,
+            profile: self.profile.clone(),
         }
     }
 

@@ -9,6 +9,7 @@ use sansip::endpoint::{Action, CallId, Error, Input, QueryId, Reply};
 use sansip::path::{Path, Transport};
 use sansip::time::{Duration, Instant};
 
+use crate::journal::JournalText;
 use crate::network::{Link, Network};
 use crate::oracle::{Failure, Oracle, Origin};
 use crate::pbx::{self, Pbx};
@@ -46,6 +47,8 @@ pub struct World {
     tap: bool,
     tapped: VecDeque<Datagram>,
     pbx_lines: Vec<String>,
+    record: bool,
+    journals: Vec<(NodeId, JournalText)>,
 }
 
 /// A datagram as it was sent.
@@ -150,6 +153,8 @@ impl World {
             tap: false,
             tapped: VecDeque::new(),
             pbx_lines: Vec::new(),
+            record: false,
+            journals: Vec::new(),
         }
     }
 
@@ -159,7 +164,8 @@ impl World {
     pub fn add_phone(&mut self, options: PhoneOptions) -> NodeId {
         let address = self.next_address();
         let seeds = Random::new(self.keys.next(), Stream::Keys);
-        let phone = Phone::new(self.now, options, address, seeds);
+        let journal = self.new_journal(NodeId(self.hosts.len()));
+        let phone = Phone::new(self.now, options, address, seeds, journal);
         self.oracle.add_phone(self.hosts.len(), &phone, self.now);
         self.add(address.ip(), Node::Phone(Box::new(phone)))
     }
@@ -266,11 +272,13 @@ impl World {
     pub fn restart(&mut self, node: NodeId) {
         let seeds = Random::new(self.keys.next(), Stream::Keys);
         let now = self.now;
+        let is_phone = self.phone(node).is_some();
+        let journal = if is_phone { self.new_journal(node) } else { None };
         let Some(host) = self.hosts.get_mut(node.0) else { return };
         match &mut host.node {
             Node::Phone(phone) => {
                 let options = phone.options().clone();
-                **phone = Phone::new(now, options, phone.address(), seeds);
+                **phone = Phone::new(now, options, phone.address(), seeds, journal);
                 self.oracle.restarted(node.0, phone, now);
             }
             Node::Server(server) => server.restart(),
@@ -428,6 +436,34 @@ impl World {
     /// Faults that struck.
     pub fn faults(&self) -> u64 {
         self.network.counters().faults()
+    }
+
+    /// Writes a journal of every phone that is added, or begins anew, from now on.
+    pub fn record(&mut self) {
+        self.record = true;
+    }
+
+    /// The journals so far, in the order in which their phones began; `replay` runs them again. One
+    /// of a phone that lives on has no end yet.
+    pub fn journals(&self) -> Vec<(NodeId, String)> {
+        self.journals.iter().map(|(node, journal)| (*node, journal.text())).collect()
+    }
+
+    /// Ends the journals of the phones that live.
+    pub fn end_journals(&mut self) {
+        for host in &mut self.hosts {
+            if let Node::Phone(phone) = &mut host.node {
+                phone.endpoint.end_journal();
+            }
+        }
+    }
+
+    fn new_journal(&mut self, node: NodeId) -> Option<JournalText> {
+        self.record.then(|| {
+            let text = JournalText::default();
+            self.journals.push((node, text.clone()));
+            text
+        })
     }
 
     /// Prints every datagram and event to standard output from now on.

@@ -71,6 +71,17 @@ impl Methods {
         Self(self.0 | other.0)
     }
 
+    /// The set as a number, for a journal.
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
     /// Whether all of `other` is in this set.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0

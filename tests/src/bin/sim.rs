@@ -3,13 +3,14 @@
 
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::Instant;
 
 use clap::Parser;
-use sansip_sim::swarm::{FAULTS, Fault, Outcome, Profile, run, shrink};
+use sansip_sim::swarm::{FAULTS, Fault, Outcome, Profile, run, run_recorded, shrink};
 
 /// Simulates phones, servers and a hostile network, one run a seed.
 #[derive(Parser, Clone)]
@@ -42,6 +43,9 @@ struct Arguments {
     /// Print the figures as one line of JSON before the last line.
     #[arg(long)]
     json: bool,
+    /// Run each seed once more and write the journals of its phones to this folder, for `replay`.
+    #[arg(long, value_name = "FOLDER")]
+    journal: Option<PathBuf>,
     /// Threads; all cores unless given, one with --trace.
     #[arg(long)]
     threads: Option<usize>,
@@ -97,6 +101,12 @@ fn work(arguments: &Arguments, next: &AtomicU64, totals: &Mutex<Totals>) {
             println!("seed {seed}: two runs differ");
             failed = true;
         }
+        if let Some(folder) = &arguments.journal
+            && let Err(error) = write_journals(folder, &profile)
+        {
+            println!("seed {seed}: no journal in {}: {error}", folder.display());
+            failed = true;
+        }
         if !outcome.failures.is_empty() {
             explain(arguments, &outcome);
         }
@@ -117,6 +127,16 @@ fn work(arguments: &Arguments, next: &AtomicU64, totals: &Mutex<Totals>) {
             let _ = std::io::stderr().flush();
         }
     }
+}
+
+/// `SEED-NUMBER.journal`, numbered in the order in which phones began.
+fn write_journals(folder: &Path, profile: &Profile) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let (_, journals) = run_recorded(profile);
+    for (number, (_, text)) in journals.iter().enumerate() {
+        std::fs::write(folder.join(format!("{}-{number}.journal", profile.seed)), text)?;
+    }
+    Ok(())
 }
 
 fn explain(arguments: &Arguments, outcome: &Outcome) {
