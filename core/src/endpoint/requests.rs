@@ -178,7 +178,11 @@ impl Endpoint<'_> {
         }
         self.keep_inbox(&received.message);
         self.request_over(id, Ok(status));
-        // the peer has it and answered: the bytes are not needed any more
+        self.forget_request(id);
+    }
+
+    /// The peer has a request of ours and answered: its bytes are not needed any more.
+    pub(super) fn forget_request(&mut self, id: Id) {
         let message = self.transactions.update(id, |slot| slot.message.take()).flatten();
         if let Some(buffer) = message {
             self.buffers.give(buffer);

@@ -413,6 +413,7 @@ impl Endpoint<'_> {
             matches!(status, 401 | 407) && self.retry_with_credentials(now, id, received).is_ok();
         if !retried {
             self.bye_over(id);
+            self.forget_request(id);
         }
     }
 
