@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::line::Dial;
 use crate::media::{Control, MediaControl, MediaTask};
 use crate::message::Message;
-use crate::phone::Handle;
+use crate::phone::{Audio, Handle};
 use crate::request::{self, Response};
 use crate::state::{CallEntry, CallStatus, NewCall, Phase};
 
@@ -32,15 +32,17 @@ pub struct Call {
     invite: Option<Message>,
     /// Our address as the peer reaches it.
     local: IpAddr,
-    digits: tokio::sync::Mutex<mpsc::Receiver<Digit>>,
+    /// `None` where the audio is carried elsewhere.
+    digits: Option<tokio::sync::Mutex<mpsc::Receiver<Digit>>>,
     /// For the media task, until it runs; then where it receives.
     media: Mutex<Media>,
     listeners: AtomicU64,
 }
 
 enum Media {
-    Not(Option<mpsc::Sender<Digit>>),
+    Not(mpsc::Sender<Digit>),
     Runs(MediaControl, LocalMedia),
+    Elsewhere(LocalMedia),
 }
 
 /// Placing and answering.
@@ -52,11 +54,16 @@ impl Call {
         dial: Dial<'_>,
         local: IpAddr,
     ) -> Result<Self, Error> {
-        let shared = Arc::clone(&phone.shared);
-        let (rtp, rtcp) = shared.net.media_pair(&shared.rtp_ports)?;
-        let media = local_media(local, &rtp)?;
-        let (control, controlled) = MediaControl::new();
         let (sender, status) = watch::channel(CallStatus::default());
+        let shared = &phone.shared;
+        let (media, start) = match shared.audio {
+            Audio::Elsewhere(address) => (LocalMedia::new(address), None),
+            Audio::Phone => {
+                let sockets = shared.net.media_pair(&shared.rtp_ports)?;
+                (local_media(local, &sockets.0)?, Some((sockets, MediaControl::new())))
+            }
+        };
+        let control = start.as_ref().map(|(_, (control, _))| control.clone());
         let command = Command::Call(OutgoingCall {
             account: line,
             target,
@@ -66,29 +73,42 @@ impl Call {
         });
         let reply = shared.command_with(command, |state, reply| {
             if let Reply::Call(call) = reply {
-                let media = Some(control.clone());
-                state.calls.insert(call, CallEntry { status: sender, media });
+                state.calls.insert(call, CallEntry { status: sender, media: control });
             }
         })?;
         let Reply::Call(id) = reply else { return Err(Error::Closed) };
-        let (digits, received) = mpsc::channel(DIGITS_MAX);
-        tokio::spawn(MediaTask { shared, call: id, rtp, rtcp, control: controlled, digits }.run());
+        let (digits, media) = match start {
+            None => (None, Media::Elsewhere(media)),
+            Some(((rtp, rtcp), (control, controlled))) => {
+                let (digits, received) = mpsc::channel(DIGITS_MAX);
+                let shared = Arc::clone(shared);
+                let task = MediaTask { shared, call: id, rtp, rtcp, control: controlled, digits };
+                tokio::spawn(task.run());
+                (Some(received.into()), Media::Runs(control, media))
+            }
+        };
         Ok(Self {
+            phases: tokio::sync::Mutex::new((status.clone(), Phase::Waiting)),
             phone,
             id,
             line,
-            phases: tokio::sync::Mutex::new((status.clone(), Phase::Waiting)),
             status,
             invite: None,
             local,
-            digits: tokio::sync::Mutex::new(received),
-            media: Mutex::new(Media::Runs(control, media)),
+            digits,
+            media: Mutex::new(media),
             listeners: AtomicU64::new(0),
         })
     }
 
     pub(crate) fn incoming(phone: Arc<Handle>, new: NewCall) -> Self {
-        let (digits, received) = mpsc::channel(DIGITS_MAX);
+        let (digits, media) = match phone.shared.audio {
+            Audio::Elsewhere(address) => (None, Media::Elsewhere(LocalMedia::new(address))),
+            Audio::Phone => {
+                let (digits, received) = mpsc::channel(DIGITS_MAX);
+                (Some(received.into()), Media::Not(digits))
+            }
+        };
         let local = new.local.unwrap_or(IpAddr::V4(core::net::Ipv4Addr::LOCALHOST));
         Self {
             phone,
@@ -98,8 +118,8 @@ impl Call {
             status: new.status,
             invite: new.message,
             local,
-            digits: tokio::sync::Mutex::new(received),
-            media: Mutex::new(Media::Not(Some(digits))),
+            digits,
+            media: Mutex::new(media),
             listeners: AtomicU64::new(0),
         }
     }
@@ -217,16 +237,17 @@ impl Call {
         self.phone.shared.command(command).map(drop)
     }
 
-    /// Waits until the call is up.
+    /// Waits until the call is up. A call that was up and has ended since counts, as its end may
+    /// come right behind; [`Call::ended`] tells it.
     ///
     /// # Errors
     /// It ended before: [`Error::Failed`] with the reason.
     pub async fn established(&self) -> Result<(), Error> {
         let mut status = self.status.clone();
-        let up =
-            status.wait_for(|status| matches!(status.phase, Phase::Established | Phase::Ended(_)));
-        match up.await.map_err(|_| Error::Closed)?.phase {
-            Phase::Ended(reason) => Err(Error::Failed(reason)),
+        let up = status.wait_for(|now| now.was_up || matches!(now.phase, Phase::Ended(_)));
+        let now = up.await.map_err(|_| Error::Closed)?;
+        match now.phase {
+            Phase::Ended(reason) if !now.was_up => Err(Error::Failed(reason)),
             _ => Ok(()),
         }
     }
@@ -319,7 +340,7 @@ impl Call {
     pub(super) fn running(&self) -> Result<MediaControl, Error> {
         match &*self.media.lock().unwrap_or_else(PoisonError::into_inner) {
             Media::Runs(control, _) => Ok(control.clone()),
-            Media::Not(_) => Err(Error::Refused(endpoint::Error::State)),
+            Media::Not(_) | Media::Elsewhere(_) => Err(Error::Refused(endpoint::Error::State)),
         }
     }
 
@@ -327,13 +348,12 @@ impl Call {
     fn start_media(&self) -> Result<LocalMedia, Error> {
         let shared = &self.phone.shared;
         let mut media = self.media.lock().unwrap_or_else(PoisonError::into_inner);
-        let digits = match &mut *media {
-            Media::Runs(_, local) => return Ok(local.clone()),
-            Media::Not(digits) => digits,
+        let digits = match &*media {
+            Media::Runs(_, local) | Media::Elsewhere(local) => return Ok(local.clone()),
+            Media::Not(digits) => digits.clone(),
         };
         let (rtp, rtcp) = shared.net.media_pair(&shared.rtp_ports)?;
         let local = local_media(self.local, &rtp)?;
-        let digits = digits.take().ok_or(Error::Closed)?;
         let (control, controlled) = MediaControl::new();
         if let Some(entry) = shared.lock().calls.get_mut(&self.id) {
             entry.media = Some(control.clone());

@@ -1,53 +1,57 @@
 //! The loop that owns the SIP sockets.
 
+use core::pin::pin;
 use std::sync::Arc;
 
-use sansip::endpoint::{Input, QueryId};
+use sansip::endpoint::Input;
 use sansip::path::{Path, Transport};
 use sansip::trace::{Record, Way};
 use tokio::net::UdpSocket;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use crate::shared::Shared;
-use crate::state::Order;
+use crate::state::{Alarm, Order};
 
 /// Runs a phone's signalling until it is told to stop.
+///
+/// It takes datagrams, waits for the endpoint's deadlines, and does what handles could not do at
+/// once on their own tasks: names to look up, sends that would have blocked, and traces.
 pub(crate) struct Driver {
     shared: Arc<Shared>,
-    udp: UdpSocket,
-    resolved: (mpsc::UnboundedSender<Resolved>, mpsc::UnboundedReceiver<Resolved>),
+    udp: Arc<UdpSocket>,
     stop: watch::Receiver<bool>,
 }
 
-type Resolved = (QueryId, Vec<Path>);
-
 impl Driver {
-    pub(crate) fn new(shared: Arc<Shared>, udp: UdpSocket, stop: watch::Receiver<bool>) -> Self {
-        Self { shared, udp, resolved: mpsc::unbounded_channel(), stop }
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        udp: Arc<UdpSocket>,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        Self { shared, udp, stop }
     }
 
-    pub(crate) async fn run(mut self) {
-        let _end = End(Arc::clone(&self.shared));
+    pub(crate) async fn run(self) {
+        let Self { shared, udp, mut stop } = self;
+        let _end = End(Arc::clone(&shared));
         let mut buffer = vec![0; DATAGRAM_MAX];
         let mut failures = 0_u32;
+        // made once, as each turn would have to enter them into tokio's lists anew
+        let mut timer = pin!(tokio::time::sleep(core::time::Duration::ZERO));
+        let mut bell = pin!(shared.bell.notified());
+        let mut stopped = pin!(stop.changed());
         loop {
-            self.carry_out().await;
-            if *self.stop.borrow() {
-                break;
+            carry_out(&shared, &udp).await;
+            let alarm = shared.lock().set_alarm();
+            if let Alarm::Moved(at) = alarm {
+                timer.as_mut().reset(shared.clock.deadline(at));
             }
-            let soonest = self.shared.lock().endpoint.poll_timeout();
-            let timer = async {
-                match soonest {
-                    Some(at) => tokio::time::sleep_until(self.shared.clock.deadline(at)).await,
-                    None => core::future::pending().await,
-                }
-            };
             tokio::select! {
-                received = self.udp.recv_from(&mut buffer) => match received {
+                received = udp.recv_from(&mut buffer) => match received {
                     Ok((length, remote)) => {
                         failures = 0;
-                        self.receive(remote, buffer.get(..length).unwrap_or_default());
-                        self.receive_waiting(&mut buffer).await;
+                        receive(&shared, remote, buffer.get(..length).unwrap_or_default());
+                        receive_waiting(&shared, &udp, &mut buffer).await;
                     }
                     Err(_) => {
                         // Some systems report a peer's ICMP here; a broken socket must not spin.
@@ -56,72 +60,72 @@ impl Driver {
                         tokio::time::sleep(pause).await;
                     }
                 },
-                Some((query, targets)) = self.resolved.1.recv() => {
-                    self.shared.input(Some(Input::Resolved { query, targets: &targets }));
+                () = &mut bell => bell.set(shared.bell.notified()),
+                () = &mut timer, if !matches!(alarm, Alarm::None) => {
+                    shared.lock().alarm = None;
+                    shared.input(None);
                 }
-                () = self.shared.bell.notified() => {}
-                () = timer => self.shared.input(None),
-                changed = self.stop.changed() => if changed.is_err() { break },
+                _ = &mut stopped => break,
+            }
+        }
+        carry_out(&shared, &udp).await;
+    }
+}
+
+/// Takes more datagrams that are there already, in their order, each in a turn of its own.
+async fn receive_waiting(shared: &Arc<Shared>, udp: &UdpSocket, buffer: &mut [u8]) {
+    for _ in 0..BATCH {
+        carry_out(shared, udp).await;
+        let Ok((length, remote)) = udp.try_recv_from(buffer) else { return };
+        receive(shared, remote, buffer.get(..length).unwrap_or_default());
+    }
+}
+
+fn receive(shared: &Shared, remote: core::net::SocketAddr, bytes: &[u8]) {
+    let path = Path::udp(shared.net.local(remote.ip()), remote);
+    let at = shared.clock.now();
+    shared.trace(&Record { at, way: Way::Received, path, bytes });
+    shared.input(Some(Input::Message { path, bytes }));
+}
+
+/// Carries out what is left to the driver, outside the lock, until nothing is left.
+async fn carry_out(shared: &Arc<Shared>, udp: &UdpSocket) {
+    while let Some(order) = shared.next_order() {
+        match order {
+            Order::Transmit { path, bytes } => transmit(shared, udp, path, &bytes).await,
+            Order::SendFailed { path } => send_failed(shared, path),
+            Order::Resolve { query, host, port, transport } => {
+                let shared = Arc::clone(shared);
+                tokio::spawn(async move {
+                    let targets = shared.net.resolve(&host, port, transport).await;
+                    shared.input(Some(Input::Resolved { query, targets: &targets }));
+                    shared.bell.notify_one();
+                });
+            }
+            Order::Connect { flow } => {
+                // Only datagrams so far.
+                shared.input(Some(Input::Closed { flow }));
             }
         }
     }
+}
 
-    /// Takes more datagrams that are there already, in their order, each in a turn of its own.
-    async fn receive_waiting(&self, buffer: &mut [u8]) {
-        for _ in 0..BATCH {
-            self.carry_out().await;
-            let Ok((length, remote)) = self.udp.try_recv_from(buffer) else { return };
-            self.receive(remote, buffer.get(..length).unwrap_or_default());
-        }
+async fn transmit(shared: &Shared, udp: &UdpSocket, path: Path, bytes: &[u8]) {
+    let at = shared.clock.now();
+    shared.trace(&Record { at, way: Way::Sent, path, bytes });
+    let sent = match path.transport {
+        // Awaited: a fresh socket says `WouldBlock` to `try_send_to`.
+        Transport::Udp => udp.send_to(bytes, path.remote).await.is_ok(),
+        _ => false,
+    };
+    if !sent {
+        send_failed(shared, path);
     }
+}
 
-    fn receive(&self, remote: core::net::SocketAddr, bytes: &[u8]) {
-        let path = Path::udp(self.shared.net.local(remote.ip()), remote);
-        let at = self.shared.clock.now();
-        self.shared.trace(&Record { at, way: Way::Received, path, bytes });
-        self.shared.input(Some(Input::Message { path, bytes }));
-    }
-
-    /// Carries out what the endpoint wants, outside the lock, until nothing is left.
-    async fn carry_out(&self) {
-        loop {
-            let orders = core::mem::take(&mut self.shared.lock().orders);
-            if orders.is_empty() {
-                return;
-            }
-            for order in orders {
-                match order {
-                    Order::Transmit { path, bytes } => self.transmit(path, &bytes).await,
-                    Order::Resolve { query, host, port, transport } => {
-                        let shared = Arc::clone(&self.shared);
-                        let answer = self.resolved.0.clone();
-                        tokio::spawn(async move {
-                            let paths = shared.net.resolve(&host, port, transport).await;
-                            let _ = answer.send((query, paths));
-                        });
-                    }
-                    Order::Connect { flow } => {
-                        // Only datagrams so far.
-                        self.shared.input(Some(Input::Closed { flow }));
-                    }
-                }
-            }
-        }
-    }
-
-    async fn transmit(&self, path: Path, bytes: &[u8]) {
-        let at = self.shared.clock.now();
-        self.shared.trace(&Record { at, way: Way::Sent, path, bytes });
-        let sent = match path.transport {
-            // Awaited: a fresh socket says `WouldBlock` to `try_send_to`.
-            Transport::Udp => self.udp.send_to(bytes, path.remote).await.is_ok(),
-            _ => false,
-        };
-        if !sent {
-            self.shared.net.forget();
-            self.shared.input(Some(Input::SendFailed { path }));
-        }
-    }
+fn send_failed(shared: &Shared, path: Path) {
+    shared.net.forget();
+    shared.input(Some(Input::SendFailed { path }));
 }
 
 /// Ends every wait when the driver ends, also by a panic of a sink or with its runtime.

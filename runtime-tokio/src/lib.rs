@@ -49,7 +49,7 @@ pub use error::Error;
 pub use event::{EVENTS_MAX, Event, Events};
 pub use line::{Binding, Dial, Line};
 pub use message::Message;
-pub use phone::{GOODBYE_LIMIT, Phone, Settings};
+pub use phone::{Audio, GOODBYE_LIMIT, Phone, Settings};
 pub use recording::Recording;
 pub use request::{IncomingRequest, Response};
 /// The core's vocabulary, so that an application needs only this crate.

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sansip::endpoint::{CallId, Command, Stage};
 use sansip::limits::{FRAME_MAX, TICK_GAP_MS};
@@ -44,16 +44,33 @@ pub(crate) struct DigitsJob {
 
 /// The way to a call's media task.
 #[derive(Clone)]
-pub(crate) struct MediaControl(mpsc::UnboundedSender<Control>);
+pub(crate) struct MediaControl {
+    task: mpsc::UnboundedSender<Control>,
+    last_report: Arc<OnceLock<Report>>,
+}
+
+/// The task's end of the way.
+pub(crate) struct Controlled {
+    control: mpsc::UnboundedReceiver<Control>,
+    last_report: Arc<OnceLock<Report>>,
+}
 
 impl MediaControl {
-    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Control>) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), receiver)
+    pub(crate) fn new() -> (Self, Controlled) {
+        let (task, control) = mpsc::unbounded_channel();
+        let last_report = Arc::default();
+        (Self { task, last_report: Arc::clone(&last_report) }, Controlled { control, last_report })
     }
 
     pub(crate) fn send(&self, control: Control) {
-        let _ = self.0.send(control); // a task that is gone has nothing to do
+        let _ = self.task.send(control); // a task that is gone has nothing to do
+    }
+
+    /// The figures of a stream that runs, or those that it ended with.
+    pub(crate) async fn report(&self) -> Option<Report> {
+        let (done, report) = oneshot::channel();
+        self.send(Control::Report(done));
+        report.await.ok().or_else(|| self.last_report.get().copied())
     }
 }
 
@@ -63,13 +80,14 @@ pub(crate) struct MediaTask {
     pub(crate) call: CallId,
     pub(crate) rtp: UdpSocket,
     pub(crate) rtcp: UdpSocket,
-    pub(crate) control: mpsc::UnboundedReceiver<Control>,
+    pub(crate) control: Controlled,
     pub(crate) digits: mpsc::Sender<Digit>,
 }
 
 impl MediaTask {
     pub(crate) async fn run(self) {
-        let Self { shared, call, rtp, rtcp, mut control, digits } = self;
+        let Self { shared, call, rtp, rtcp, control, digits } = self;
+        let Controlled { mut control, last_report } = control;
         let mut stream = Stream {
             shared,
             call,
@@ -105,6 +123,7 @@ impl MediaTask {
                 },
             }
         }
+        let _ = last_report.set(stream.session.statistics());
         stream.end().await;
     }
 }

@@ -30,6 +30,25 @@ impl Net {
         SocketAddr::new(self.local_ip(remote), self.bound.port())
     }
 
+    /// Where SIP is received, if that is the same for every peer.
+    pub(crate) fn only_address(&self) -> Option<SocketAddr> {
+        let bound = Some(self.bound.ip()).filter(|ip| !ip.is_unspecified());
+        self.advertised.or(bound).map(|ip| SocketAddr::new(ip, self.bound.port()))
+    }
+
+    /// The way to a host that is an address and needs no name server.
+    pub(crate) fn known(
+        &self,
+        host: &str,
+        port: Option<u16>,
+        transport: Option<Transport>,
+    ) -> Option<Path> {
+        let transport = transport.unwrap_or_default();
+        let remote = SocketAddr::new(host.parse().ok()?, port.unwrap_or(transport.default_port()));
+        let reachable = transport == Transport::Udp && remote.is_ipv4() == self.bound.is_ipv4();
+        reachable.then(|| Path::udp(self.local(remote.ip()), remote))
+    }
+
     /// Our address as the given peer reaches it.
     ///
     /// A wildcard socket does not know its own address: connecting a second one asks the routing
@@ -112,6 +131,17 @@ impl Net {
     }
 }
 
+/// The socket for SIP, with room for what comes while the application is busy: the system's usual
+/// 208 KiB are full after a hundred calls, and an ACK that is lost there is only sent again when
+/// the 200 is.
+pub(crate) fn bind_sip(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = bind(address)?;
+    let buffer = socket2::SockRef::from(&socket);
+    let _ = buffer.set_recv_buffer_size(SIP_BUFFER);
+    let _ = buffer.set_send_buffer_size(SIP_BUFFER);
+    Ok(socket)
+}
+
 /// A UDP socket; one bound to an IPv6 wildcard takes IPv6 only, so that addresses look as they are.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
@@ -155,6 +185,8 @@ fn pair(ip: IpAddr, port: u16) -> io::Result<(UdpSocket, UdpSocket)> {
     Ok((rtp, rtcp))
 }
 
+/// Bytes; the system gives less where it allows less.
+const SIP_BUFFER: usize = 4 << 20;
 /// Any port does for a probe; nothing is sent.
 const PROBE_PORT: u16 = 5060;
 /// Peers whose probed address is remembered; then all are forgotten, so a flood costs no memory.

@@ -1,5 +1,5 @@
 use core::fmt;
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::ops::RangeInclusive;
 use core::time::Duration;
 use std::path::PathBuf;
@@ -33,6 +33,8 @@ pub struct Settings {
     /// Our address as peers reach it, where that is another than ours, such as behind a port
     /// forwarding.
     pub advertised: Option<IpAddr>,
+    /// Who carries the audio of calls.
+    pub audio: Audio,
     /// Ports for RTP and RTCP; `0..=0` leaves the choice to the system.
     pub rtp_ports: RangeInclusive<u16>,
     /// How long a call may go without media from the peer; `None` for ever. 30 s unless set.
@@ -45,12 +47,25 @@ pub struct Settings {
     pub journal_secrets: Secrets,
 }
 
+/// Who carries the audio of calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Audio {
+    /// The phone: two sockets and a task for each call.
+    #[default]
+    Phone,
+    /// Somebody else, such as a media server, at this address, which our SDP names. A call opens
+    /// no socket; [`Call::plan`] and [`Event::Media`](crate::Event::Media) tell what was agreed.
+    /// Playing, recording and digits are refused, and [`Settings::media_silence`] is not watched.
+    Elsewhere(SocketAddr),
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             config: Config::default(),
             limits: Limits { accounts: 16, ..Limits::calls(32) },
             advertised: None,
+            audio: Audio::Phone,
             rtp_ports: 0..=0,
             media_silence: Some(Duration::from_secs(30)),
             journal: None,
@@ -72,7 +87,7 @@ pub(crate) struct Handle {
     stop: watch::Sender<bool>,
     incoming: Mutex<mpsc::Receiver<NewCall>>,
     requests: Mutex<mpsc::Receiver<NewRequest>>,
-    local: core::net::SocketAddr,
+    local: SocketAddr,
 }
 
 impl Phone {
@@ -94,7 +109,7 @@ impl Phone {
     pub async fn bind_with(address: impl ToSocketAddrs, settings: Settings) -> Result<Self, Error> {
         let mut failure = Error::UnknownHost;
         for address in tokio::net::lookup_host(address).await? {
-            match net::bind(address) {
+            match net::bind_sip(address) {
                 Ok(socket) => return Self::start(socket, settings),
                 Err(error) => failure = error.into(),
             }
@@ -106,26 +121,29 @@ impl Phone {
         let local = socket.local_addr()?;
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|_| Error::Io(std::io::ErrorKind::Other))?;
+        let net = Net::new(local, settings.advertised);
         // Without a fixed address every destination passes the resolver, which knows ours.
-        let config = Config { local: None, ..settings.config };
+        let config = Config { local: net.only_address(), ..settings.config };
         let endpoint = crate::journal::endpoint(config, seed, &settings)?;
         let (new_calls, incoming) = mpsc::channel(settings.limits.calls.max(1));
         let (new_requests, requests) = mpsc::channel(REQUESTS_MAX);
+        let udp = Arc::new(socket);
         let shared = Arc::new(Shared::new(
-            State::new(endpoint, new_calls, new_requests),
+            State::new(endpoint, Arc::clone(&udp), new_calls, new_requests),
             Clock::new(),
-            Net::new(local, settings.advertised),
+            net,
+            settings.audio,
             settings.rtp_ports,
             settings.media_silence.map(Into::into),
         ));
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(Driver::new(Arc::clone(&shared), socket, stopped).run());
+        tokio::spawn(Driver::new(Arc::clone(&shared), udp, stopped).run());
         let (incoming, requests) = (Mutex::new(incoming), Mutex::new(requests));
         Ok(Self(Arc::new(Handle { shared, stop, incoming, requests, local })))
     }
 
     /// The bound address, perhaps a wildcard.
-    pub fn local_address(&self) -> core::net::SocketAddr {
+    pub fn local_address(&self) -> SocketAddr {
         self.0.local
     }
 

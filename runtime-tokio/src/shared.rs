@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::net::Net;
-use crate::state::State;
+use crate::phone::Audio;
+use crate::state::{Order, State};
 use crate::trace::Trace;
 
 pub(crate) struct Shared {
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) bell: Notify,
     pub(crate) clock: Clock,
     pub(crate) net: Net,
+    pub(crate) audio: Audio,
     pub(crate) rtp_ports: RangeInclusive<u16>,
     pub(crate) media_silence: Option<Duration>,
     traces: Mutex<Vec<Box<dyn Trace>>>,
@@ -30,6 +32,7 @@ impl Shared {
         state: State,
         clock: Clock,
         net: Net,
+        audio: Audio,
         rtp_ports: RangeInclusive<u16>,
         media_silence: Option<Duration>,
     ) -> Self {
@@ -38,6 +41,7 @@ impl Shared {
             bell: Notify::new(),
             clock,
             net,
+            audio,
             rtp_ports,
             media_silence,
             traces: Mutex::new(Vec::new()),
@@ -52,7 +56,7 @@ impl Shared {
     /// One turn with something that came in, or with time that passed.
     pub(crate) fn input(&self, input: Option<Input<'_>>) {
         let now = self.clock.now();
-        self.lock().input(now, input);
+        self.lock().input(now, &self.net, input);
     }
 
     /// One turn with a command, on the caller's task.
@@ -75,13 +79,25 @@ impl Shared {
         if let Ok(reply) = reply {
             after(&mut state, reply);
         }
-        state.drain(now, None);
+        state.drain(now, &self.net, None);
+        let wakes = state.needs_driver();
         drop(state);
-        self.bell.notify_one();
+        if wakes {
+            self.bell.notify_one();
+        }
         Ok(reply?)
     }
 
+    /// The next thing that the driver is to do.
+    pub(crate) fn next_order(&self) -> Option<Order> {
+        let mut state = self.lock();
+        let order = state.orders.pop_front();
+        state.is_sending = order.is_some();
+        order
+    }
+
     pub(crate) fn add_trace(&self, trace: Box<dyn Trace>) {
+        self.lock().traced = true;
         self.traces.lock().unwrap_or_else(PoisonError::into_inner).push(trace);
     }
 

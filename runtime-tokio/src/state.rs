@@ -2,6 +2,8 @@
 
 use core::net::IpAddr;
 use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::Arc;
 
 use sansip::endpoint::{
     self, AccountId, Action, CallId, Command, Input, QueryId, Reason, RequestId, Stage,
@@ -10,12 +12,14 @@ use sansip::journal::Recorded;
 use sansip::path::{Path, Transport};
 use sansip::sdp::MediaPlan;
 use sansip::time::Instant;
+use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::event::{Event, Listeners};
 use crate::journal::JournalFile;
 use crate::media::{Control, MediaControl};
 use crate::message::Message;
+use crate::net::Net;
 use crate::request::Response;
 
 /// Everything under the phone's one lock. Nothing here waits, and no user code runs here.
@@ -25,8 +29,15 @@ pub(crate) struct State {
     pub(crate) lines: HashMap<AccountId, watch::Sender<Registration>>,
     pub(crate) responses: HashMap<RequestId, oneshot::Sender<Result<Response, Reason>>>,
     pub(crate) listeners: Listeners,
+    udp: Arc<UdpSocket>,
     /// What the driver is to carry out, in order.
     pub(crate) orders: VecDeque<Order>,
+    /// The driver is at an order: nothing may overtake it.
+    pub(crate) is_sending: bool,
+    /// When the driver wakes by itself: at the soonest deadline, or sooner.
+    pub(crate) alarm: Option<Instant>,
+    /// Somebody wants to see every message: the driver sends, as sinks may not run under the lock.
+    pub(crate) traced: bool,
     pub(crate) closed: bool,
     incoming: Option<mpsc::Sender<NewCall>>,
     requests: Option<mpsc::Sender<NewRequest>>,
@@ -37,8 +48,16 @@ pub(crate) struct State {
 /// One thing for the driver to do outside the lock.
 pub(crate) enum Order {
     Transmit { path: Path, bytes: Vec<u8> },
+    SendFailed { path: Path },
     Resolve { query: QueryId, host: String, port: Option<u16>, transport: Option<Transport> },
     Connect { flow: sansip::path::FlowId },
+}
+
+/// Whether the driver has a time to wake at.
+pub(crate) enum Alarm {
+    None,
+    Stands,
+    Moved(Instant),
 }
 
 /// What the driver keeps of a call.
@@ -60,6 +79,8 @@ impl Drop for CallEntry {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallStatus {
     pub(crate) phase: Phase,
+    /// It is up or was: a BYE may be taken before anybody looks.
+    pub(crate) was_up: bool,
     /// Counts agreed media plans, ours and the peer's.
     pub(crate) agreed: u64,
     pub(crate) plan: Option<MediaPlan>,
@@ -126,6 +147,7 @@ pub(crate) struct NewRequest {
 impl State {
     pub(crate) fn new(
         endpoint: Recorded<'static, JournalFile>,
+        udp: Arc<UdpSocket>,
         incoming: mpsc::Sender<NewCall>,
         requests: mpsc::Sender<NewRequest>,
     ) -> Self {
@@ -135,7 +157,11 @@ impl State {
             lines: HashMap::new(),
             responses: HashMap::new(),
             listeners: Listeners::default(),
+            udp,
             orders: VecDeque::new(),
+            is_sending: false,
+            alarm: None,
+            traced: false,
             closed: false,
             incoming: Some(incoming),
             requests: Some(requests),
@@ -144,7 +170,7 @@ impl State {
     }
 
     /// One turn with something that came in; `None` when only time has passed.
-    pub(crate) fn input(&mut self, now: Instant, input: Option<Input<'_>>) {
+    pub(crate) fn input(&mut self, now: Instant, net: &Net, input: Option<Input<'_>>) {
         let mut local = None;
         if let Some(input) = input {
             if let Input::Message { path, .. } = &input {
@@ -152,18 +178,29 @@ impl State {
             }
             self.endpoint.handle(now, input);
         }
-        self.drain(now, local);
+        self.drain(now, net, local);
     }
 
-    /// Copies out all that the endpoint wants done, then refuses the calls that had no room.
-    pub(crate) fn drain(&mut self, now: Instant, local: Option<IpAddr>) {
+    /// Does or copies out all that the endpoint wants done, then refuses the calls that had no
+    /// room.
+    pub(crate) fn drain(&mut self, now: Instant, net: &Net, local: Option<IpAddr>) {
         loop {
             while let Some(action) = self.endpoint.poll_action(now) {
                 match action {
                     Action::Transmit { path, bytes } => {
-                        self.orders.push_back(Order::Transmit { path, bytes: bytes.to_vec() });
+                        let waits = self.traced || self.is_sending || !self.orders.is_empty();
+                        let order = if waits {
+                            Some(Order::Transmit { path, bytes: bytes.to_vec() })
+                        } else {
+                            send(&self.udp, path, bytes)
+                        };
+                        self.orders.extend(order);
                     }
                     Action::Resolve { query, host, port, transport } => {
+                        if let Some(path) = net.known(host, port, transport) {
+                            self.endpoint.handle(now, Input::Resolved { query, targets: &[path] });
+                            continue;
+                        }
                         let host = host.to_owned();
                         self.orders.push_back(Order::Resolve { query, host, port, transport });
                     }
@@ -189,6 +226,25 @@ impl State {
         }
     }
 
+    /// Whether the driver has something to do, or must wake sooner than it means to.
+    pub(crate) fn needs_driver(&self) -> bool {
+        let soonest = self.endpoint.poll_timeout();
+        !self.orders.is_empty() || soonest.is_some_and(|at| self.alarm.is_none_or(|set| at < set))
+    }
+
+    /// Sets the alarm forward where a deadline needs it. One that comes too early does no harm, and
+    /// most deadlines of SIP are of things that do not happen.
+    pub(crate) fn set_alarm(&mut self) -> Alarm {
+        match (self.endpoint.poll_timeout(), self.alarm) {
+            (Some(at), set) if set.is_none_or(|set| at < set) => {
+                self.alarm = Some(at);
+                Alarm::Moved(at)
+            }
+            (_, Some(_)) => Alarm::Stands,
+            (_, None) => Alarm::None,
+        }
+    }
+
     /// Ends every wait; commands are refused from now on.
     pub(crate) fn close(&mut self) {
         self.closed = true;
@@ -199,6 +255,21 @@ impl State {
         self.incoming = None;
         self.requests = None;
         self.listeners.close();
+    }
+}
+
+/// Sends at once, which saves a copy and a wake-up of the driver; else what is left to do.
+fn send(udp: &UdpSocket, path: Path, bytes: &[u8]) -> Option<Order> {
+    let sent = match path.transport {
+        Transport::Udp => udp.try_send_to(bytes, path.remote),
+        _ => Err(io::ErrorKind::Unsupported.into()),
+    };
+    match sent {
+        Ok(_) => None,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Some(Order::Transmit { path, bytes: bytes.to_vec() })
+        }
+        Err(_) => Some(Order::SendFailed { path }),
     }
 }
 
@@ -320,6 +391,7 @@ impl Desk<'_> {
                 let message = message.as_ref().map(Message::new);
                 self.update(call, |now| {
                     now.phase = Phase::Established;
+                    now.was_up = true;
                     now.message.clone_from(&message);
                 });
                 self.listeners.tell(&Event::Established { call, message });

@@ -57,6 +57,8 @@ async fn audio_goes_both_ways() {
     assert!(tone_share(&there.unwrap(), 1000) > 900);
     assert_eq!(ours.hang_up().await, Ok(Reason::HungUp));
     assert_eq!(within(2, theirs.ended()).await, Ok(Reason::PeerHungUp));
+    let report = within(2, theirs.report()).await.unwrap(); // the last one, for a call that is over
+    assert!(report.sent > 25 && report.received > 25 && report.lost == 0, "{report:?}");
 }
 
 #[tokio::test]

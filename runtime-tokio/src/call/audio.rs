@@ -163,10 +163,10 @@ impl Call {
         }
     }
 
-    /// The next digit that the peer sent, `None` when the call is over. Sixty-four wait to be
-    /// taken; later ones are lost.
+    /// The next digit that the peer sent, `None` when the call is over or its audio is carried
+    /// elsewhere. Sixty-four wait to be taken; later ones are lost.
     pub async fn digit(&self) -> Option<Digit> {
-        self.digits.lock().await.recv().await
+        self.digits.as_ref()?.lock().await.recv().await
     }
 
     /// So many digits, or those that came until the peer paused for `pause` or the call ended.
@@ -197,14 +197,12 @@ impl Call {
         self.control(Control::Mute(false))
     }
 
-    /// Figures of the audio stream: packets, loss, jitter.
+    /// Figures of the audio stream: packets, loss, jitter; those at its end once the call is over.
     ///
     /// # Errors
     /// There is no audio stream.
     pub async fn report(&self) -> Result<Report, Error> {
-        let (done, report) = oneshot::channel();
-        self.control(Control::Report(done))?;
-        report.await.map_err(|_| Error::Closed)
+        self.running()?.report().await.ok_or(Error::Closed)
     }
 
     /// Shows every RTP and RTCP packet of the call from now on to a sink, such as
