@@ -44,15 +44,8 @@ impl Agent {
         // a fresh socket says `WouldBlock` to the first send otherwise
         socket.writable().await?;
         let local = socket.local_addr()?;
-        let limits = Limits {
-            transactions,
-            buffers: transactions,
-            text_bytes: 512,
-            message_bytes: 2048,
-            ..Limits::calls(room)
-        };
         let config = Config { local: Some(local), ..Config::default() };
-        let mut endpoint = Endpoint::new(config, seed(), Storage::heap(limits));
+        let mut endpoint = Endpoint::new(config, seed(), Storage::heap(limits(room, transactions)));
         let identity = format!("sip:load@{local}");
         let account = Account { identity: &identity, user_agent: "load", ..Account::default() };
         let account = endpoint.add_account(Instant::ZERO, account).map_err(io::Error::other)?;
@@ -134,6 +127,17 @@ impl Agent {
         let now = self.now();
         self.drain(now); // lets deadlines that have come take effect
         Ok(())
+    }
+}
+
+/// Room for so many calls and transactions.
+pub(crate) fn limits(room: usize, transactions: usize) -> Limits {
+    Limits {
+        transactions,
+        buffers: transactions,
+        text_bytes: 512,
+        message_bytes: 2048,
+        ..Limits::calls(room)
     }
 }
 

@@ -8,8 +8,8 @@ use sansip::sdp::LocalMedia;
 use sansip::time::Duration;
 
 use super::agent::{Agent, News};
-use super::figures::{Figures, cpu_used};
-use super::streams::CallMedia;
+use super::audio::CallMedia;
+use super::figures::{Figures, cpu_used, dropped_at};
 use super::{Callee, PROGRESS};
 
 pub(crate) async fn run(arguments: &Callee) -> io::Result<Figures> {
@@ -47,7 +47,7 @@ pub(crate) async fn run(arguments: &Callee) -> io::Result<Figures> {
                 News::Established(_) => figures.established += 1,
                 News::Agreed(call, plan) => media.agreed(agent.now(), call, &plan),
                 News::Ended(call, reason) => {
-                    media.close(call);
+                    media.close(agent.now(), call);
                     (ended, last) = (ended + 1, Clock::now());
                     if reason != Reason::PeerHungUp {
                         figures.failed(reason);
@@ -72,7 +72,8 @@ pub(crate) async fn run(arguments: &Callee) -> io::Result<Figures> {
     }
     let (start, cpu) = first.unwrap_or((last, cpu_used()));
     figures.repeated = agent.endpoint.stats().repeated;
-    figures.rtp = media.figures();
+    figures.dropped = dropped_at(agent.local);
+    figures.rtp = media.figures(agent.now());
     figures.finish(last.duration_since(start), cpu_used().saturating_sub(cpu));
     Ok(figures)
 }

@@ -9,8 +9,8 @@ use sansip::sdp::LocalMedia;
 use sansip::time::{Duration, Instant};
 
 use super::agent::{Agent, News};
-use super::figures::{Figures, Spread, cpu_used};
-use super::streams::CallMedia;
+use super::audio::CallMedia;
+use super::figures::{Figures, Spread, cpu_used, dropped_at};
 use super::{Caller, PROGRESS};
 
 struct Load<'x> {
@@ -45,7 +45,8 @@ pub(crate) async fn run(arguments: &Caller) -> io::Result<Figures> {
     let mut figures = load.figures;
     figures.setup_ms = Some(Spread::of_us(&mut load.setup_us));
     figures.repeated = load.agent.endpoint.stats().repeated;
-    figures.rtp = load.media.figures();
+    figures.dropped = dropped_at(load.agent.local);
+    figures.rtp = load.media.figures(load.agent.now());
     figures.finish(start.elapsed(), cpu_used().saturating_sub(cpu));
     Ok(figures)
 }
@@ -160,7 +161,7 @@ impl Load<'_> {
                 News::Agreed(call, plan) => self.media.agreed(self.agent.now(), call, &plan),
                 News::Ended(call, reason) => {
                     self.calling.remove(&call);
-                    self.media.close(call);
+                    self.media.close(self.agent.now(), call);
                     self.ended += 1;
                     if reason != Reason::HungUp {
                         self.figures.failed(reason);

@@ -1,8 +1,10 @@
 //! What was measured, and how it is shown.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use sansip::media::Report;
 use serde::Serialize;
 
 /// The result of one run.
@@ -22,6 +24,8 @@ pub(crate) struct Figures {
     pub(crate) failures: BTreeMap<String, u64>,
     /// Requests and responses that came again: what the network or the peer lost.
     pub(crate) repeated: u64,
+    /// Datagrams that found the SIP socket's buffer full, as the system counts them.
+    pub(crate) dropped: u64,
     pub(crate) cpu_seconds: f64,
     /// CPU of this side, user and system.
     pub(crate) cpu_us_per_call: f64,
@@ -38,19 +42,57 @@ pub(crate) struct Spread {
     pub(crate) max: f64,
 }
 
-/// What media showed.
-#[derive(Clone, Copy, Default, Serialize)]
+/// What media showed, at this end.
+#[derive(Clone, Default, Serialize)]
 pub(crate) struct Rtp {
+    pub(crate) streams: u64,
     pub(crate) sent: u64,
     pub(crate) received: u64,
-    /// Sent by us and never received.
+    /// What the peers' sequence numbers miss.
     pub(crate) lost: u64,
-    /// Of the receivers, as RFC 3550 counts it.
+    /// What came after its time was played.
+    pub(crate) late: u64,
+    /// Of the worst stream, as its receiver counts it (RFC 3550 s6.4.1).
     pub(crate) jitter_ms: f64,
-    /// How late a packet was sent after its time.
-    pub(crate) send_delay_ms: Spread,
+    /// Streams on which the peer has reported by RTCP, and what it lost of them.
+    pub(crate) reported: u64,
+    pub(crate) lost_at_peers: i64,
+    /// How late packets were sent after their time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) send_delay_ms: Option<Spread>,
     /// CPU for one call's tick: a packet in, a packet out, both ways of coding.
-    pub(crate) cpu_us_per_tick: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cpu_us_per_tick: Option<f64>,
+}
+
+impl Rtp {
+    /// Adds a stream.
+    pub(crate) fn count(&mut self, report: &Report) {
+        self.streams += 1;
+        self.sent += u64::from(report.sent);
+        self.received += u64::from(report.received);
+        self.lost += u64::from(report.lost);
+        self.late += u64::from(report.late);
+        self.jitter_ms = self.jitter_ms.max(report.jitter.as_micros() as f64 / 1000.0);
+        self.reported += u64::from(report.remote_lost.is_some());
+        self.lost_at_peers += i64::from(report.remote_lost.unwrap_or(0));
+    }
+
+    fn print(&self) {
+        println!("packets     {} sent, {} received", self.sent, self.received);
+        println!("            {} lost, {} too late", self.lost, self.late);
+        println!("jitter      {:.2} ms at the worst receiver", self.jitter_ms);
+        println!(
+            "RTCP        peers of {} streams of {} report {} lost",
+            self.reported, self.streams, self.lost_at_peers
+        );
+        if let Some(delay) = self.send_delay_ms {
+            println!("send delay  {}", delay.text());
+        }
+        if let Some(cpu) = self.cpu_us_per_tick {
+            println!("CPU         {cpu:.2} us for a call's tick");
+        }
+    }
 }
 
 impl Figures {
@@ -79,10 +121,7 @@ impl Figures {
         }
         println!("time        {:.1} s", self.seconds);
         if let Some(rtp) = &self.rtp {
-            println!("packets     {} sent, {} received, {} lost", rtp.sent, rtp.received, rtp.lost);
-            println!("jitter      {:.2} ms at the receivers", rtp.jitter_ms);
-            println!("send delay  {}", rtp.send_delay_ms.text());
-            println!("CPU         {:.2} us for a call's tick", rtp.cpu_us_per_tick);
+            rtp.print();
         }
         if self.calls > 0 {
             println!("calls       {} of {} up", self.established, self.calls);
@@ -90,6 +129,7 @@ impl Figures {
             println!("at once     {}", self.most_at_once);
             println!("CPU         {:.1} us a call", self.cpu_us_per_call);
             println!("repeated    {} messages", self.repeated);
+            println!("dropped     {} datagrams by our socket", self.dropped);
         }
         if let Some(setup) = &self.setup_ms {
             println!("set-up      {}", setup.text());
@@ -128,6 +168,17 @@ pub(crate) fn cpu_used() -> Duration {
         text.split_whitespace().next()?.parse::<u64>().ok()
     });
     Duration::from_nanos(nanoseconds.sum())
+}
+
+/// Datagrams that the socket bound there had no room for.
+pub(crate) fn dropped_at(local: SocketAddr) -> u64 {
+    let SocketAddr::V4(local) = local else { return 0 };
+    let address = u32::from_le_bytes(local.ip().octets());
+    let wanted = format!("{address:08X}:{:04X}", local.port());
+    let table = std::fs::read_to_string("/proc/net/udp").unwrap_or_default();
+    let mut lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let line = lines.find(|line| line.get(1) == Some(&wanted.as_str()));
+    line.and_then(|line| line.last()?.parse().ok()).unwrap_or(0)
 }
 
 fn memory_peak_mb() -> f64 {

@@ -1,12 +1,15 @@
 //! Load for a SIP peer, or a peer to be loaded: how many calls a second, how fast, at what cost.
 //!
-//! It drives the core directly, one thread and one socket, so that what it measures is the
-//! library and the system's sockets. Start `load uas` in one terminal and `load uac` in another.
+//! Start `load uas` in one terminal and `load uac` in another. Both go through `sansip-tokio`, as an
+//! application would, on one thread; with `--core` they drive the bare core on one socket, so that
+//! what they measure is the machine itself.
 
 mod agent;
+mod audio;
 mod callee;
 mod caller;
 mod figures;
+mod phones;
 mod streams;
 
 use core::net::SocketAddr;
@@ -52,9 +55,12 @@ struct Callee {
     /// End after so long at the latest, seconds.
     #[arg(long, default_value_t = 3600)]
     seconds: u64,
-    /// Send and receive G.711 in each call, on a socket of its own.
+    /// Send and receive G.711 in each call, on two sockets of its own.
     #[arg(long)]
     media: bool,
+    /// Drive the core's turn directly, without sansip-tokio and without a task for each call.
+    #[arg(long)]
+    core: bool,
 }
 
 #[derive(Args)]
@@ -82,9 +88,12 @@ struct Caller {
     /// End after so long at the latest, seconds.
     #[arg(long, default_value_t = 600)]
     seconds: u64,
-    /// Send and receive G.711 in each call, on a socket of its own.
+    /// Send and receive G.711 in each call, on two sockets of its own.
     #[arg(long)]
     media: bool,
+    /// Drive the core's turn directly, without sansip-tokio and without a task for each call.
+    #[arg(long)]
+    core: bool,
 }
 
 #[derive(Args)]
@@ -103,9 +112,11 @@ struct Streams {
 async fn main() -> ExitCode {
     let Arguments { mode, json } = Arguments::parse();
     let done = match mode {
-        Mode::Uas(arguments) => callee::run(&arguments).await,
-        Mode::Uac(arguments) => caller::run(&arguments).await,
-        Mode::Streams(arguments) => streams::run(&arguments).await,
+        Mode::Uas(arguments) if arguments.core => callee::run(&arguments).await,
+        Mode::Uac(arguments) if arguments.core => caller::run(&arguments).await,
+        Mode::Uas(arguments) => phones::answer(&arguments).await,
+        Mode::Uac(arguments) => phones::place(&arguments).await,
+        Mode::Streams(arguments) => streams::run(&arguments),
     };
     match done {
         Ok(figures) => {
