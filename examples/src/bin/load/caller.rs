@@ -11,13 +11,13 @@ use sansip::time::{Duration, Instant};
 use super::agent::{Agent, News};
 use super::audio::CallMedia;
 use super::figures::{Figures, Spread, cpu_used, dropped_at};
-use super::{Caller, PROGRESS};
+use super::{Caller, PROGRESS, targets};
 
 struct Load<'x> {
     arguments: &'x Caller,
     agent: Agent,
     media: CallMedia,
-    target: String,
+    targets: Vec<String>,
     figures: Figures,
     /// When the INVITE of a call that is not up yet was sent.
     calling: HashMap<CallId, Instant>,
@@ -32,7 +32,7 @@ pub(crate) async fn run(arguments: &Caller) -> io::Result<Figures> {
     let mut load = Load {
         arguments,
         media: CallMedia::new(arguments.media, agent.local.ip()),
-        target: format!("sip:load@{}", arguments.target),
+        targets: targets(arguments).collect(),
         agent,
         figures: Figures::default(),
         calling: HashMap::new(),
@@ -117,9 +117,11 @@ impl Load<'_> {
     fn place_one(&mut self) -> io::Result<()> {
         let now = self.agent.now();
         let address = self.media.reserve()?;
+        let place = self.figures.calls as usize % self.targets.len().max(1);
+        let target = self.targets.get(place).map_or("", String::as_str);
         let call = OutgoingCall {
             account: self.agent.account,
-            target: &self.target,
+            target,
             media: LocalMedia::new(address),
             late_offer: false,
             headers: &[],

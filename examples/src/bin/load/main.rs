@@ -58,6 +58,9 @@ struct Callee {
     /// Send and receive G.711 in each call, on two sockets of its own.
     #[arg(long)]
     media: bool,
+    /// Threads, each with a phone on a port of its own: the one of --bind and those after it.
+    #[arg(long, default_value_t = 1, conflicts_with = "core")]
+    threads: u16,
     /// Drive the core's turn directly, without sansip-tokio and without a task for each call.
     #[arg(long)]
     core: bool,
@@ -65,8 +68,9 @@ struct Callee {
 
 #[derive(Args)]
 struct Caller {
-    /// Whom to call: the address of a UAS, such as 127.0.0.1:5070.
-    target: SocketAddr,
+    /// Whom to call: the address of a UAS, such as 127.0.0.1:5070; several take turns.
+    #[arg(required = true, value_name = "ADDR:PORT")]
+    targets: Vec<SocketAddr>,
     /// Where SIP is received, UDP; port 0 for any.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
     bind: SocketAddr,
@@ -128,6 +132,11 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The URIs that are called in turn.
+fn targets(arguments: &Caller) -> impl Iterator<Item = String> + '_ {
+    arguments.targets.iter().map(|address| format!("sip:load@{address}"))
 }
 
 /// How often progress is shown.

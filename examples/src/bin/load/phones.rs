@@ -8,10 +8,11 @@ use std::time::Instant;
 
 use sansip_tokio::sansip::media::Tone;
 use sansip_tokio::{Account, Audio, Call, Error, Line, Phone, Reason, Settings};
+use tokio::sync::oneshot;
 
 use super::agent::limits;
 use super::figures::{Figures, Rtp, Spread, cpu_used, dropped_at};
-use super::{Callee, Caller, PROGRESS};
+use super::{Callee, Caller, PROGRESS, targets};
 
 /// What the calls' tasks write down.
 #[derive(Default)]
@@ -29,42 +30,68 @@ struct Tally {
 #[derive(Clone, Default)]
 struct Tallies(Arc<Mutex<Tally>>);
 
-/// `load uas`
+/// `load uas`: a phone for each thread, each on a port of its own.
 pub(crate) async fn answer(arguments: &Callee) -> io::Result<Figures> {
     let settings = settings(arguments.room, arguments.transactions, arguments.media);
-    let (phone, _line) = phone(arguments.bind, settings).await?;
-    eprintln!("listening on {}", phone.local_address());
     let tallies = Tallies::default();
+    let mut phones = Vec::new();
+    for thread in 0..arguments.threads.max(1) {
+        let port = match arguments.bind.port() {
+            0 => 0,
+            port => port.checked_add(thread).ok_or(io::ErrorKind::InvalidInput)?,
+        };
+        let bind = SocketAddr::new(arguments.bind.ip(), port);
+        let phone = if thread == 0 {
+            let (phone, _line) = phone(bind, settings.clone()).await?;
+            tokio::spawn(tallies.clone().serve(phone.clone()));
+            phone
+        } else {
+            elsewhere(bind, settings.clone(), tallies.clone()).await?
+        };
+        eprintln!("listening on {}", phone.local_address());
+        phones.push(phone);
+    }
     let end = Instant::now() + Duration::from_secs(arguments.seconds);
-    let mut progress = tokio::time::interval(PROGRESS);
     loop {
-        tokio::select! {
-            call = phone.incoming() => {
-                let Some(call) = call else { break };
-                tokio::spawn(tallies.clone().answered(call));
-            }
-            _ = progress.tick() => {
-                let tally = tallies.lock();
-                if tally.first.is_some() {
-                    eprintln!("{} calls, {} alive", tally.figures.calls, tally.alive);
-                }
-                let all = arguments.calls > 0 && tally.ended >= arguments.calls;
-                if all || Instant::now() >= end {
-                    break;
-                }
-            }
+        tokio::time::sleep(PROGRESS).await;
+        let tally = tallies.lock();
+        if tally.first.is_some() {
+            eprintln!("{} calls, {} alive", tally.figures.calls, tally.alive);
+        }
+        let all = arguments.calls > 0 && tally.ended >= arguments.calls;
+        if all || Instant::now() >= end {
+            break;
         }
     }
     let (start, cpu) = tallies.lock().first.unwrap_or((Instant::now(), cpu_used()));
     let last = tallies.lock().last.unwrap_or(start);
-    Ok(tallies.finish(&phone, last.duration_since(start), cpu))
+    Ok(tallies.finish(&phones, last.duration_since(start), cpu))
+}
+
+/// A phone on a thread of its own, which lasts as long as the process.
+async fn elsewhere(bind: SocketAddr, settings: Settings, tallies: Tallies) -> io::Result<Phone> {
+    let (sender, bound) = oneshot::channel();
+    std::thread::Builder::new().spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let bound = phone(bind, settings).await;
+            let served = bound.as_ref().ok().map(|(phone, _line)| phone.clone());
+            let _ = sender.send(bound.map(|(phone, _line)| phone));
+            if let Some(phone) = served {
+                tallies.serve(phone).await;
+            }
+        });
+        Ok::<_, io::Error>(())
+    })?;
+    bound.await.map_err(io::Error::other)?
 }
 
 /// `load uac`
 pub(crate) async fn place(arguments: &Caller) -> io::Result<Figures> {
     let settings = settings(arguments.room, arguments.transactions, arguments.media);
     let (phone, line) = phone(arguments.bind, settings).await?;
-    let target: Arc<str> = format!("sip:load@{}", arguments.target).into();
+    let targets: Vec<Arc<str>> = targets(arguments).map(Into::into).collect();
+    let mut targets = targets.iter().cycle();
     let tallies = Tallies::default();
     let (begin, cpu) = (Instant::now(), cpu_used());
     let end = begin + Duration::from_secs(arguments.seconds);
@@ -75,10 +102,12 @@ pub(crate) async fn place(arguments: &Caller) -> io::Result<Figures> {
             |placed| begin + Duration::from_micros(placed * 1_000_000 / arguments.rate.max(1));
         // a few at a time, so that a late turn makes no burst
         for _ in 0..BURST {
-            if placed < arguments.calls && due(placed) <= Instant::now() {
-                placed += 1;
-                tokio::spawn(tallies.clone().placed(line.clone(), Arc::clone(&target), hold));
+            if placed >= arguments.calls || due(placed) > Instant::now() {
+                break;
             }
+            let Some(target) = targets.next() else { break };
+            placed += 1;
+            tokio::spawn(tallies.clone().placed(line.clone(), Arc::clone(target), hold));
         }
         if shown.elapsed() >= PROGRESS {
             shown = Instant::now();
@@ -96,12 +125,18 @@ pub(crate) async fn place(arguments: &Caller) -> io::Result<Figures> {
         let next = if placed < arguments.calls { due(placed).min(pause) } else { pause };
         tokio::time::sleep_until(next.into()).await;
     }
-    Ok(tallies.finish(&phone, begin.elapsed(), cpu))
+    Ok(tallies.finish(&[phone], begin.elapsed(), cpu))
 }
 
 impl Tallies {
     fn lock(&self) -> MutexGuard<'_, Tally> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn serve(self, phone: Phone) {
+        while let Some(call) = phone.incoming().await {
+            tokio::spawn(self.clone().answered(call));
+        }
     }
 
     async fn answered(self, call: Call) {
@@ -144,15 +179,15 @@ impl Tallies {
         }
     }
 
-    fn finish(&self, phone: &Phone, elapsed: Duration, cpu: Duration) -> Figures {
+    fn finish(&self, phones: &[Phone], elapsed: Duration, cpu: Duration) -> Figures {
         let mut tally = self.lock();
         let mut figures = core::mem::take(&mut tally.figures);
         if !tally.setup_us.is_empty() {
             figures.setup_ms = Some(Spread::of_us(&mut tally.setup_us));
         }
         figures.rtp = tally.rtp.take();
-        figures.repeated = phone.stats().repeated;
-        figures.dropped = dropped_at(phone.local_address());
+        figures.repeated = phones.iter().map(|phone| phone.stats().repeated).sum();
+        figures.dropped = phones.iter().map(|phone| dropped_at(phone.local_address())).sum();
         figures.finish(elapsed, cpu_used().saturating_sub(cpu));
         figures
     }
