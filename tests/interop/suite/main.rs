@@ -1,4 +1,4 @@
-//! sansip against real peers: Asterisk, SIPp and baresip. Evidence comes from the far end.
+//! sansip against real peers: Asterisk, SIPp, baresip and Kamailio. Evidence comes from the far end.
 //!
 //! `./ci.sh interop` runs it. It starts an Asterisk of its own on `INTEROP_IP` (127.0.0.40), and
 //! leaves it running: `tests/interop/asterisk-down.sh` ends it.
@@ -6,5 +6,6 @@
 
 mod asterisk;
 mod baresip;
+mod dispatcher;
 mod peers;
 mod sipp;
