@@ -7,12 +7,13 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
-STEPS=(fmt lint doc test no-std features msrv sim instructions interop firmware fuzz audit)
+STEPS=(fmt lint doc test no-std boards features msrv sim instructions interop firmware fuzz audit)
 # Seeds of the simulator that no earlier commit had.
 FRESH_SEEDS=1000
-BARE_METAL_TARGETS=(thumbv6m-none-eabi thumbv7em-none-eabihf)
+BARE_METAL_TARGETS=(thumbv6m-none-eabi thumbv7em-none-eabihf thumbv8m.main-none-eabihf
+  riscv32imac-unknown-none-elf)
 # Packages outside the workspace, because they are built for another target.
-OWN_WORKSPACES=(fuzz examples/firmware)
+OWN_WORKSPACES=(fuzz examples/firmware examples/pico2)
 
 step_fmt() { # rustfmt, every workspace
   cargo fmt --all --check
@@ -43,7 +44,7 @@ step_test() { # unit, integration and documentation tests; needs only Rust
   fi
 }
 
-step_no-std() { # a program without std and without an allocator links for microcontrollers
+step_no-std() { # phones without std and without an allocator link for microcontrollers, core and embassy
   local exports target
   exports=$(tests/ci/no-std-target.sh "${BARE_METAL_TARGETS[@]}") ||
     skip_toolchain "no Rust library for ${BARE_METAL_TARGETS[*]} to be had"
@@ -51,6 +52,9 @@ step_no-std() { # a program without std and without an allocator links for micro
   for target in "${BARE_METAL_TARGETS[@]}"; do
     cargo build --locked --release -p sansip-no-std --target "$target"
     costs_no_flash "$(target_dir)/$target/release/sansip-no-std" MEMORY MEDIA
+    costs_no_flash "$(target_dir)/$target/release/sansip-no-std-embassy" PHONE
+    size "$(target_dir)/$target/release"/sansip-no-std{,-embassy} | awk -v target="$target" '
+      NR > 1 {sub(".*/", "", $NF); printf "%s %s: %d B of flash, %d B of RAM\n", target, $NF, $1 + $2, $2 + $3}'
     # With `alloc` the core may need an allocator, but never std.
     cargo check --locked -p sansip --all-features --target "$target"
   done
@@ -127,6 +131,16 @@ step_firmware() { # the phone on a Cortex-M in QEMU against Asterisk; sizes and 
   tests/ci/no-std-target.sh thumbv7em-none-eabihf thumbv7m-none-eabi >/dev/null ||
     skip_toolchain "no Rust library for the boards to be had"
   tests/embedded/firmware.sh check
+}
+
+step_boards() { # the door phone for a real board compiles and links: RP2350, W5500, I2S, microphone
+  local exports target
+  exports=$(tests/ci/no-std-target.sh thumbv8m.main-none-eabihf) ||
+    skip_toolchain "no Rust library for thumbv8m.main-none-eabihf to be had"
+  eval "$exports"
+  target=$(target_dir)
+  cd examples/pico2 # whose .cargo/config.toml counts only from within it
+  cargo build --locked --release --target-dir "$target"
 }
 
 step_size() { # flash by crate and by module of the whole phone, against its budget
