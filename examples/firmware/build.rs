@@ -25,6 +25,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("device.x"), "")?;
     println!("cargo:rustc-link-search={}", out.display());
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
+    if env::var_os("CARGO_FEATURE_DEFMT").is_some() {
+        println!("cargo:rustc-link-arg-bins=-Tdefmt.x");
+    }
     // No padding to page size: the image holds what flash holds.
     println!("cargo:rustc-link-arg-bins=--nmagic");
     Ok(())

@@ -44,7 +44,7 @@ build() {
   local exports
   exports=$(tests/ci/no-std-target.sh "$(target)")
   eval "$exports"
-  firmware_cargo build --release --target "$(target)" --no-default-features --features "$BOARD ${FEATURES:-}"
+  firmware_cargo build --release --target "$(target)" --no-default-features --features "$BOARD ${FEATURES-dhcp dns}"
 }
 
 run() {
@@ -81,17 +81,23 @@ size() {
 
 # What each feature adds to the phone.
 features() {
-  local feature plain=0 now
-  for feature in "" sha512 panic-place; do
+  local feature plain= now
+  for feature in "" dhcp dns sha512 defmt panic-place; do
     FEATURES=$feature build
-    now=$(flash_bytes)
-    [ -n "$feature" ] || plain=$now
-    printf '%-12s %7d B of flash, %+d\n' "${feature:-(none)}" "$now" $((now - plain))
+    now=$(image_bytes)
+    plain=${plain:-$now}
+    awk -v feature="${feature:-(none)}" -v now="$now" -v plain="$plain" 'BEGIN {
+      split(now, n); split(plain, p)
+      printf "%-12s %7d B of flash, %+6d; %6d B of RAM, %+5d\n",
+        feature, n[1], n[1] - p[1], n[2], n[2] - p[2]}'
   done
   build
 }
 
-flash_bytes() { host_tool flash-report "$(elf phone)" | awk '$1 == "flash" {print $2; exit}'; }
+# Flash and static RAM of the phone.
+image_bytes() {
+  host_tool flash-report "$(elf phone)" | awk '$1 == "flash" {flash = $2} $1 == "ram" {ram = $2} END {print flash, ram}'
+}
 
 # "stack 2248 of 52180 bytes" and "parse-401 7000 instructions"
 figures() {

@@ -2,7 +2,6 @@
 
 use embassy_executor::{SpawnError, SpawnToken};
 use embassy_net::StackResources;
-use sansip_embassy::trace::Lines;
 use sansip_embassy::{Advertised, Error, Phone, Reason, Resources, Runner};
 use static_cell::{ConstStaticCell, StaticCell};
 
@@ -22,15 +21,15 @@ pub fn run<S>(
     let nic = board::start();
     let settings = host::settings();
     let entropy = host::entropy(&settings);
-    let config = embassy_net::Config::dhcpv4(Default::default());
+    let config = network();
     let resources = NETWORK.init_with(StackResources::new);
     // The network draws ports and identifiers from it, nothing secret.
     let seed = u64::from_le_bytes(*entropy.first_chunk().unwrap_or(&[0; 8]));
     let (stack, network) = embassy_net::new(nic, config, resources, seed);
     let (phone, mut runner) = Phone::bind(stack, PHONE.take(), phone_settings(&settings), entropy);
     if settings.text("trace").is_some() {
-        static TRACE: StaticCell<Console> = StaticCell::new();
-        runner = runner.with_trace(TRACE.init(Lines(host::write)));
+        static TRACE: ConstStaticCell<Console> = ConstStaticCell::new(CONSOLE);
+        runner = runner.with_trace(TRACE.take());
     }
     executor::run(|spawner| {
         match (run_network(network), run_phone(runner), program(phone, settings)) {
@@ -44,8 +43,32 @@ pub fn run<S>(
     })
 }
 
+/// How the board gets its address.
+#[cfg(feature = "dhcp")]
+pub fn network() -> embassy_net::Config {
+    embassy_net::Config::dhcpv4(Default::default())
+}
+
+/// The address that QEMU would give.
+#[cfg(not(feature = "dhcp"))]
+pub fn network() -> embassy_net::Config {
+    use embassy_net::{Ipv4Address, Ipv4Cidr, StaticConfigV4};
+    embassy_net::Config::ipv4_static(StaticConfigV4 {
+        address: Ipv4Cidr::new(Ipv4Address::new(10, 0, 2, 15), 24),
+        gateway: Some(Ipv4Address::new(10, 0, 2, 2)),
+        dns_servers: Default::default(),
+    })
+}
+
 /// A trace sink that writes to the host.
-type Console = Lines<fn(&[u8])>;
+#[cfg(not(feature = "defmt"))]
+type Console = sansip_embassy::trace::Lines<fn(&[u8])>;
+#[cfg(not(feature = "defmt"))]
+const CONSOLE: Console = sansip_embassy::trace::Lines(host::write);
+#[cfg(feature = "defmt")]
+use {defmt_semihosting as _, sansip_embassy::trace::Defmt as Console};
+#[cfg(feature = "defmt")]
+const CONSOLE: Console = sansip_embassy::trace::Defmt;
 
 fn phone_settings(words: &Settings<'_>) -> sansip_embassy::Settings {
     let port = |name, usual| words.number(name).and_then(|n| n.try_into().ok()).unwrap_or(usual);

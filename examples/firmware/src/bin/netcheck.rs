@@ -11,6 +11,7 @@ use embassy_net::{IpEndpoint, Runner, Stack, StackResources};
 use embassy_time::{Duration, Instant, with_timeout};
 use sansip_firmware::board::host::{self, Decimal};
 use sansip_firmware::board::{self, Nic, executor, stack};
+use sansip_firmware::boot;
 use sansip_firmware::settings::Settings;
 use static_cell::{ConstStaticCell, StaticCell};
 
@@ -23,7 +24,7 @@ fn main() -> ! {
     let settings = host::settings();
     let [seed @ .., _, _, _, _, _, _, _, _] = host::entropy(&settings);
     let seed = seed.as_chunks().0.iter().fold(0, |all, part| all ^ u64::from_le_bytes(*part));
-    let config = embassy_net::Config::dhcpv4(Default::default());
+    let config = boot::network();
     let resources = RESOURCES.init_with(StackResources::new);
     let (stack, runner) = embassy_net::new(nic, config, resources, seed);
     executor::run(|spawner| start(spawner, stack, runner, settings))
