@@ -1,6 +1,6 @@
 //! Between the core's types and embassy's.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use embassy_net::{IpAddress, IpEndpoint};
 use sansip::time::Instant;
@@ -14,9 +14,18 @@ pub(crate) fn embassy_instant(at: Instant) -> embassy_time::Instant {
     embassy_time::Instant::from_micros(at.as_micros())
 }
 
-pub(crate) fn socket_addr(endpoint: IpEndpoint) -> SocketAddr {
-    let IpAddress::Ipv4(address) = endpoint.addr;
-    SocketAddr::new(IpAddr::V4(address), endpoint.port)
+/// `None` for IPv6, which another crate of the firmware may have switched on in embassy-net.
+pub(crate) fn socket_addr(endpoint: IpEndpoint) -> Option<SocketAddr> {
+    Some(SocketAddr::new(IpAddr::V4(v4(endpoint.addr)?), endpoint.port))
+}
+
+/// The address, if it is one that we speak.
+#[allow(unreachable_patterns)] // as above
+pub(crate) fn v4(address: IpAddress) -> Option<Ipv4Addr> {
+    match address {
+        IpAddress::Ipv4(address) => Some(address),
+        _ => None,
+    }
 }
 
 /// `None` for what this stack cannot send to: IPv6, port 0, the wildcard.

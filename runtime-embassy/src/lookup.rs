@@ -63,14 +63,13 @@ fn answer(state: &mut State<'_>, lookup: &Lookup, address: Option<Ipv4Addr>) {
 
 #[cfg(feature = "dns")]
 async fn by_name(stack: Stack<'_>, name: &str) -> Option<Ipv4Addr> {
-    use embassy_net::IpAddress;
     use embassy_net::dns::DnsQueryType;
 
     if name.is_empty() {
         return None;
     }
     let found = stack.dns_query(name, DnsQueryType::A).await.ok()?;
-    found.first().map(|IpAddress::Ipv4(address)| *address)
+    found.into_iter().find_map(crate::convert::v4)
 }
 
 #[cfg(not(feature = "dns"))]

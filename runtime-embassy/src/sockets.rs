@@ -88,7 +88,11 @@ pub(crate) fn receive(
     cx: &mut Context<'_>,
     take: impl FnOnce(SocketAddr, &[u8]),
 ) -> bool {
-    let received = socket.recv_from_with(|bytes, meta| take(socket_addr(meta.endpoint), bytes));
+    let received = socket.recv_from_with(|bytes, meta| {
+        if let Some(from) = socket_addr(meta.endpoint) {
+            take(from, bytes);
+        }
+    });
     pin!(received).poll(cx).is_ready()
 }
 

@@ -173,6 +173,29 @@ fn a_new_address_ends_calls_with_a_reason_and_renews_the_registration() {
 }
 
 #[test]
+fn a_cable_that_stays_out_ends_the_call_with_a_reason() {
+    let (mut world, _, phone) = scene(1, Weather::default());
+    let (line, call) = world.run(LIMIT, async move {
+        let line = phone.line(IDENTITY, "test100").unwrap();
+        line.register().await.unwrap();
+        let call = line.call("600").await.unwrap();
+        Timer::after_secs(1).await;
+        (line, call)
+    });
+    world.set_link(2, false);
+    world.run(Wait::from_secs(35), async move {
+        assert_eq!(call.ended().await, Ok(Reason::MediaSilent));
+        assert!(!phone.is_online());
+    });
+    world.set_link(2, true);
+    world.run(LIMIT, async move {
+        Timer::after_secs(3).await;
+        assert!(line.is_registered());
+        line.call("601").await.unwrap();
+    });
+}
+
+#[test]
 fn after_the_cable_was_out_the_phone_registers_again() {
     let (mut world, _, phone) = scene(1, Weather::default());
     let line = world.run(LIMIT, async move {
