@@ -48,7 +48,7 @@ pub(crate) fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
 
 /// An IPv6 address (RFC 4291 s2.2) without brackets or zone.
 pub(crate) fn ipv6(text: &[u8]) -> Option<Ipv6Addr> {
-    let gap = memchr::memmem::find(text, b"::");
+    let gap = text.windows(2).position(|pair| pair == b"::");
     let (head, tail) = match gap {
         Some(at) => (text.get(..at)?, text.get(at + 2..)?),
         None => (text, [].as_slice()),

@@ -24,6 +24,7 @@ pub mod path;
 pub mod random;
 pub mod registration;
 pub mod rtp;
+mod scan;
 pub mod sdp;
 pub mod sip;
 pub mod storage;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Plain values and number texts: known to all, and knowing only each other.
-const GROUND: &[&str] = &["bytes", "limits", "path", "time"];
+const GROUND: &[&str] = &["bytes", "limits", "path", "scan", "time"];
 /// Bytes to borrowed views and back: no state, no clock, no randomness.
 const WIRE: &[&str] = &["rtp", "sdp", "sip"];
 /// What the machines stand on.

@@ -2,6 +2,7 @@
 //!
 //! Each is `METHOD TAB name COLON value LF`, with an empty METHOD for all.
 
+use crate::scan::find;
 use crate::sip::{HeaderName, Method, Writer};
 
 use super::{CustomHeader, Error};
@@ -48,9 +49,9 @@ pub(super) fn for_method<'b>(
     method: &'b [u8],
 ) -> impl Iterator<Item = (&'b [u8], &'b [u8])> {
     packed.split(|byte| *byte == b'\n').filter_map(move |line| {
-        let tab = memchr::memchr(b'\t', line)?;
+        let tab = find(b'\t', line)?;
         let (only, rest) = line.split_at_checked(tab)?;
-        let colon = memchr::memchr(b':', rest)?;
+        let colon = find(b':', rest)?;
         let name = rest.get(1..colon)?;
         let value = rest.get(colon + 1..)?;
         (only.is_empty() || only == method).then_some((name, value))

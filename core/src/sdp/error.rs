@@ -2,6 +2,7 @@ use core::fmt;
 
 /// Why bytes are no session description.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)] // With one byte, the compiler moves the value of a `Result` byte by byte around it.
 pub enum SdpError {
     /// A NUL byte (RFC 8866 s9, byte-string).
     Nul,

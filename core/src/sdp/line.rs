@@ -1,4 +1,4 @@
-use memchr::memchr;
+use crate::scan::find;
 
 /// One line of a session description with its exact bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,7 +35,7 @@ impl<'a> Iterator for Lines<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let end = memchr(b'\n', self.rest).map_or(self.rest.len(), |newline| newline + 1);
+        let end = find(b'\n', self.rest).map_or(self.rest.len(), |newline| newline + 1);
         let (raw, rest) = self.rest.split_at_checked(end)?;
         self.rest = rest;
         let text = match raw {
@@ -87,7 +87,7 @@ impl<'a> Iterator for Attributes<'a> {
 
     fn next(&mut self) -> Option<Attribute<'a>> {
         let line = self.lines.find(|line| line.kind == b'a')?;
-        let (name, value) = match memchr(b':', line.value) {
+        let (name, value) = match find(b':', line.value) {
             Some(colon) => (line.value.get(..colon)?, line.value.get(colon + 1..)),
             None => (line.value, None),
         };

@@ -4,6 +4,7 @@ use super::line::{Attributes, Lines, values_of};
 use super::session::{Connection, is_digits, words};
 use super::{Direction, SdpError};
 use crate::bytes;
+use crate::scan::find;
 
 /// One media description: an `m=` line with the lines that belong to it (RFC 8866 s5.14).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -261,7 +262,7 @@ impl<'a> Iterator for MediaIter<'a> {
                 self.lines = Lines::new(ahead);
                 break;
             }
-            length += memchr::memchr(b'\n', ahead).map_or(ahead.len(), |newline| newline + 1);
+            length += find(b'\n', ahead).map_or(ahead.len(), |newline| newline + 1);
         }
         let section = rest.get(..length)?;
         Some(Media {

@@ -1,11 +1,10 @@
 use core::net::IpAddr;
 
-use memchr::{memchr, memchr_iter};
-
 use super::line::{Attributes, Lines};
 use super::media::{Media, MediaIter, MediaLine};
 use super::{Origin, SdpError};
 use crate::bytes;
+use crate::scan::control;
 
 /// A session description as borrowed views of the original bytes (RFC 8866 s5).
 ///
@@ -32,28 +31,29 @@ impl<'a> Session<'a> {
     /// # Errors
     /// The first thing found wrong; see [`SdpError`].
     pub fn parse(bytes: &'a [u8]) -> Result<Self, SdpError> {
-        if memchr(0, bytes).is_some() {
-            return Err(SdpError::Nul);
-        }
         let mut found = Found::default();
-        let mut carriage_returns = 0;
-        let mut start = 0;
-        for newline in memchr_iter(b'\n', bytes) {
-            let line = bytes.get(start..newline).unwrap_or_default();
-            let text = match line {
-                [text @ .., b'\r'] => {
-                    carriage_returns += 1;
-                    text
+        let (mut start, mut from) = (0, 0);
+        loop {
+            let at = control(bytes.get(from..).unwrap_or_default()).map(|at| from + at);
+            let end = at.unwrap_or(bytes.len());
+            let line_end = match bytes.get(end..).unwrap_or_default() {
+                [] => 0,
+                [b'\n', ..] => 1,
+                [b'\r', b'\n', ..] => 2,
+                [0, ..] | [b'\r', 0, ..] => return Err(SdpError::Nul),
+                // It would end a line for some readers and not for others.
+                [b'\r', ..] => return Err(SdpError::LineEnd),
+                _ => {
+                    from = end + 1;
+                    continue;
                 }
-                text => text,
             };
-            found.line(text, start)?;
-            start = newline + 1;
-        }
-        found.line(bytes.get(start..).unwrap_or_default(), start)?;
-        // A CR elsewhere than before LF would end a line for some readers and not for others.
-        if memchr_iter(b'\r', bytes).count() != carriage_returns {
-            return Err(SdpError::LineEnd);
+            found.line(bytes.get(start..end).unwrap_or_default(), start)?;
+            if line_end == 0 {
+                break;
+            }
+            start = end + line_end;
+            from = start;
         }
         Ok(Self {
             bytes,

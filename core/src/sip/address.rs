@@ -1,71 +1,99 @@
 //! name-addr: From, To, Route and their kin, and Contact, which knows more (RFC 3261 s20.10).
 
-use super::grammar::{ValueError, before, lws, number, quoted_string, strip_quotes, trim};
+use super::grammar::trim;
+use super::grammar::{
+    Part, ValueError, is, lws, number, quoted_string, require_short, strip_quotes,
+};
 use super::params::Params;
 use super::uri::Uri;
+use crate::scan::find;
 
 /// A URI with a display name and parameters of the header, such as From's tag.
 #[derive(Clone, Copy, Debug)]
 pub struct NameAddr<'a> {
     raw: &'a [u8],
-    display: &'a [u8],
     uri: Uri<'a>,
-    params: &'a [u8],
+    /// It begins the value.
+    display_len: u16,
+    params_start: u16,
     // what every message is asked for, seen while the parameters were checked
-    tag: Option<&'a [u8]>,
+    tag: Part,
 }
 
 impl<'a> NameAddr<'a> {
     /// Reads one value: `"Name" <uri>;params`, `Name <uri>;params` or `uri;params`.
     ///
     /// Without angle brackets the parameters belong to the header, and the URI may have neither
-    /// comma nor question mark (RFC 3261 s20).
+    /// comma nor question mark (RFC 3261 s20). Of more than 65,535 bytes it is refused.
     pub fn parse(raw: &'a [u8]) -> Result<Self, ValueError> {
-        Self::parse_each(raw, |_, _| Ok(()))
+        Self::parse_checked(raw, false)
     }
 
-    /// The same, with a further condition on each parameter of the header.
-    fn parse_each(
-        raw: &'a [u8],
-        mut check: impl FnMut(&'a [u8], Option<&'a [u8]>) -> Result<(), ValueError>,
-    ) -> Result<Self, ValueError> {
-        let value = trim(raw);
-        let mut tag = None;
-        let mut parsed = Self::parse_parts(value, |name, value| {
-            if name.len() == 3 && name.eq_ignore_ascii_case(b"tag") {
+    /// The same; `with_q` if a `q` parameter must be well-formed.
+    fn parse_checked(raw: &'a [u8], with_q: bool) -> Result<Self, ValueError> {
+        let mut address = Self::without_tag(trim(raw))?;
+        let (mut rest, mut tag) = (address.param_bytes(), None);
+        while let Some((name, value)) = Params::next_valid(&mut rest)? {
+            if is(name, b"tag") {
                 tag.get_or_insert(value.unwrap_or_default());
+            } else if with_q && is(name, b"q") && value.and_then(thousandths).is_none() {
+                return Err(ValueError::Syntax);
             }
-            check(name, value)
-        })?;
-        parsed.tag = tag;
-        Ok(parsed)
+        }
+        if let Some(tag @ [_, ..]) = tag {
+            address.tag = Part::within(address.raw, tag);
+        }
+        Ok(address)
     }
 
-    fn parse_parts(
-        value: &'a [u8],
-        check: impl FnMut(&'a [u8], Option<&'a [u8]>) -> Result<(), ValueError>,
-    ) -> Result<Self, ValueError> {
+    /// All but the parameters is checked.
+    fn without_tag(value: &'a [u8]) -> Result<Self, ValueError> {
+        require_short(value)?;
         let (display, after) = match value {
             [b'"', ..] => {
                 let (rest, display) = quoted_string(value)?;
-                (display, lws(rest)?.0)
+                (display, lws(rest))
             }
-            _ => match memchr::memchr(b'<', value) {
+            _ => match find(b'<', value) {
                 Some(at) if !is_addr_spec(value, at) => {
                     let (display, rest) = value.split_at_checked(at).ok_or(ValueError::Syntax)?;
-                    (trim(display), rest)
+                    let display = trim(display);
+                    if !display.iter().all(|byte| is_display(*byte)) {
+                        return Err(ValueError::Syntax);
+                    }
+                    (display, rest)
                 }
-                _ => return Self::addr_spec(value, check),
+                _ => return Self::addr_spec(value),
             },
         };
-        if !matches!(display, [b'"', ..]) && !display.iter().all(|byte| is_display(*byte)) {
+        let inside = after.strip_prefix(b"<").ok_or(ValueError::Syntax)?;
+        let close = find(b'>', inside).ok_or(ValueError::Syntax)?;
+        let (uri, rest) = inside.split_at_checked(close).ok_or(ValueError::Syntax)?;
+        let params_start = value.len() - rest.len() + 1;
+        Self::of_parts(value, display, uri, params_start)
+    }
+
+    fn addr_spec(value: &'a [u8]) -> Result<Self, ValueError> {
+        let end = value.iter().position(|byte| matches!(byte, b';' | b' ' | b'\t' | b'\r' | b'\n'));
+        let uri = value.get(..end.unwrap_or(value.len())).unwrap_or_default();
+        if uri.iter().any(|byte| matches!(byte, b',' | b'?')) {
             return Err(ValueError::Syntax);
         }
-        let inside = after.strip_prefix(b"<").ok_or(ValueError::Syntax)?;
-        let close = memchr::memchr(b'>', inside).ok_or(ValueError::Syntax)?;
-        let (uri, rest) = inside.split_at_checked(close).ok_or(ValueError::Syntax)?;
-        let params = Params::validated_each(rest.get(1..).unwrap_or_default(), check)?;
-        Ok(Self { raw: value, display, uri: Uri::parse(uri)?, params, tag: None })
+        Self::of_parts(value, &[], uri, uri.len())
+    }
+
+    fn of_parts(
+        raw: &'a [u8],
+        display: &[u8],
+        uri: &'a [u8],
+        params_start: usize,
+    ) -> Result<Self, ValueError> {
+        let (display_len, params_start) = (display.len() as u16, params_start as u16);
+        Ok(Self { raw, uri: Uri::parse(uri)?, display_len, params_start, tag: Part::NONE })
+    }
+
+    fn param_bytes(&self) -> &'a [u8] {
+        self.raw.get(usize::from(self.params_start)..).unwrap_or_default()
     }
 
     /// The bytes of the value as they came.
@@ -77,7 +105,7 @@ impl<'a> NameAddr<'a> {
     ///
     /// [`unquoted`](super::unquoted) gives it for people.
     pub fn display(&self) -> &'a [u8] {
-        self.display
+        self.raw.get(..usize::from(self.display_len)).unwrap_or_default()
     }
 
     /// The URI.
@@ -87,7 +115,7 @@ impl<'a> NameAddr<'a> {
 
     /// The parameters of the header, not those of the URI.
     pub fn params(&self) -> Params<'a> {
-        Params::of_header(self.params)
+        Params::of_header(self.param_bytes())
     }
 
     /// The value of a header parameter, in any case; empty for one without a value.
@@ -97,26 +125,12 @@ impl<'a> NameAddr<'a> {
 
     /// The `tag` parameter of From and To.
     pub fn tag(&self) -> Option<&'a [u8]> {
-        self.tag.filter(|tag| !tag.is_empty())
+        self.tag.of(self.raw)
     }
 
     /// The bytes up to the header parameters: what From and To keep in a dialog.
     pub fn without_params(&self) -> &'a [u8] {
-        trim(before(self.raw, self.params))
-    }
-
-    fn addr_spec(
-        value: &'a [u8],
-        check: impl FnMut(&'a [u8], Option<&'a [u8]>) -> Result<(), ValueError>,
-    ) -> Result<Self, ValueError> {
-        let end = value.iter().position(|byte| matches!(byte, b';' | b' ' | b'\t' | b'\r' | b'\n'));
-        let end = end.unwrap_or(value.len());
-        let (uri, params) = value.split_at_checked(end).ok_or(ValueError::Syntax)?;
-        if uri.iter().any(|byte| matches!(byte, b',' | b'?')) {
-            return Err(ValueError::Syntax);
-        }
-        let params = Params::validated_each(params, check)?;
-        Ok(Self { raw: value, display: &[], uri: Uri::parse(uri)?, params, tag: None })
+        trim(self.raw.get(..usize::from(self.params_start)).unwrap_or_default())
     }
 }
 
@@ -135,12 +149,7 @@ impl<'a> Contact<'a> {
         if trim(value) == b"*" {
             return Ok(Self::Star);
         }
-        let address = NameAddr::parse_each(value, |name, value| match value {
-            _ if !name.eq_ignore_ascii_case(b"q") => Ok(()),
-            Some(q) if thousandths(q).is_some() => Ok(()),
-            _ => Err(ValueError::Syntax),
-        });
-        address.map(Self::Address)
+        NameAddr::parse_checked(value, true).map(Self::Address)
     }
 
     /// The address, unless this is `*`.

@@ -3,12 +3,8 @@
 //! Values are what stands between the quotes, still escaped, which is how digest hashes them;
 //! [`unquoted`](super::unquoted) gives them for people.
 
-use nom::Parser;
-use nom::branch::alt;
-use nom::bytes::complete::take_while1;
-
-use super::grammar::{Parsed, ValueError, before, lws, quoted_string, separator, strip_quotes};
-use super::grammar::{token, trim};
+use super::grammar::{Parsed, ValueError, auth_value, before, lws, quoted_string, separator};
+use super::grammar::{strip_quotes, token, trim};
 use super::message::Message;
 use super::name::HeaderName;
 
@@ -191,8 +187,14 @@ impl<'a> AuthParams<'a> {
 
     /// The value of the first parameter of this name, in any case, without its quotes.
     pub fn find(self, name: &[u8]) -> Option<&'a [u8]> {
-        let (_, value) = self.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-        Some(strip_quotes(value).unwrap_or(value))
+        let mut rest = self.rest;
+        loop {
+            let (after, (known, value)) = auth_param(rest).ok()?;
+            if known.eq_ignore_ascii_case(name) {
+                return Some(strip_quotes(value).unwrap_or(value));
+            }
+            rest = separator(b',', after).ok()?;
+        }
     }
 
     /// All parameters in their order: name, and value with its quotes.
@@ -200,7 +202,7 @@ impl<'a> AuthParams<'a> {
         let mut rest = self.rest;
         core::iter::from_fn(move || {
             let (after, param) = auth_param(rest).ok()?;
-            rest = comma(after).map_or(&[], |(next, _)| next);
+            rest = separator(b',', after).unwrap_or_default();
             Some(param)
         })
     }
@@ -234,7 +236,7 @@ const DIGEST: &[u8] = b"Digest";
 fn split(value: &[u8]) -> Result<(&[u8], AuthParams<'_>, &[u8]), ValueError> {
     let value = trim(value);
     let (rest, scheme) = token(value)?;
-    let (after, ()) = lws(rest)?;
+    let after = lws(rest);
     if after.len() == rest.len() || after.is_empty() {
         return Err(ValueError::Syntax);
     }
@@ -255,7 +257,7 @@ fn auth_params(input: &[u8]) -> Result<(&[u8], AuthParams<'_>), ValueError> {
         if rest.is_empty() {
             return Ok((rest, AuthParams { rest: input }));
         }
-        let (next, _) = comma(rest)?;
+        let next = separator(b',', rest)?;
         match auth_param(next) {
             Ok((after, _)) => rest = after,
             Err(_) => {
@@ -267,20 +269,16 @@ fn auth_params(input: &[u8]) -> Result<(&[u8], AuthParams<'_>), ValueError> {
     }
 }
 
-fn comma(input: &[u8]) -> Parsed<'_, char> {
-    separator(',').parse(input)
-}
-
 fn auth_param(input: &[u8]) -> Parsed<'_, (&[u8], &[u8])> {
-    let (rest, (name, _, value)) =
-        (token, separator('='), alt((quoted_string, auth_value))).parse(input)?;
+    let (rest, name) = token(input)?;
+    let value = separator(b'=', rest)?;
+    let (rest, value) = match value {
+        [b'"', ..] => quoted_string(value)?,
+        _ => auth_value(value)?,
+    };
     // A value must end where the next parameter or the header does.
-    match lws(rest)? {
-        ([] | [b',', ..], ()) => Ok((rest, (name, value))),
-        _ => Err(nom::Err::Error(())),
+    match lws(rest) {
+        [] | [b',', ..] => Ok((rest, (name, value))),
+        _ => Err(ValueError::Syntax),
     }
-}
-
-fn auth_value(input: &[u8]) -> Parsed<'_, &[u8]> {
-    take_while1(|byte| byte > b' ' && !matches!(byte, b',' | b'"' | 0x7f))(input)
 }

@@ -114,8 +114,7 @@ fn warning(value: &[u8]) -> Result<(), ValueError> {
     if !well_formed {
         return Err(ValueError::Syntax);
     }
-    let (text, ()) = lws(text.unwrap_or_default())?;
-    match quoted_string(text)? {
+    match quoted_string(lws(text.unwrap_or_default()))? {
         (rest, _) if trim(rest).is_empty() => Ok(()),
         _ => Err(ValueError::Syntax),
     }

@@ -7,6 +7,7 @@ use super::header::{Span, line_end};
 use super::message::ParseError;
 use super::name::HeaderName;
 use crate::limits::MESSAGE_MAX;
+use crate::scan::find;
 
 /// Says how long the first message in the bytes of a stream is.
 ///
@@ -128,7 +129,7 @@ impl Framer {
     fn head_len(&mut self, bytes: &[u8]) -> Option<usize> {
         loop {
             let unseen = bytes.get(self.scanned..)?;
-            let Some(found) = memchr::memchr(b'\n', unseen) else {
+            let Some(found) = find(b'\n', unseen) else {
                 self.scanned = bytes.len();
                 return None;
             };
@@ -166,7 +167,7 @@ fn content_length(head: &[u8]) -> Result<Option<u64>, FrameError> {
     let mut length = None;
     while let Some(span) = Span::scan(head, at).map_err(malformed)? {
         at = span.end;
-        if span.name == HeaderName::ContentLength {
+        if span.index == HeaderName::ContentLength.index() {
             let value = number(span.value(head), u64::MAX).map_err(|error| match error {
                 ValueError::Range => FrameError::TooLong,
                 ValueError::Syntax => FrameError::ContentLength,

@@ -1,13 +1,14 @@
-//! The pieces of grammar that all headers share (RFC 3261 s25.1), as nom parsers over bytes.
+//! The pieces of grammar that all headers share (RFC 3261 s25.1), each a function from the input to
+//! what follows and what was read.
+//!
+//! Not by a combinator library: one was here, and took three times the instructions and twice the
+//! flash of these loops.
 
 use core::fmt;
 
-use nom::Parser;
-use nom::character::complete::char;
-use nom::sequence::delimited;
-
 /// Why a header value was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)] // With one byte, the compiler moves the value of a `Result` byte by byte around it.
 pub enum ValueError {
     /// The bytes break the grammar of the field.
     Syntax,
@@ -53,12 +54,42 @@ impl Iterator for Unquoted<'_> {
     }
 }
 
-pub(super) type Parsed<'a, T> = nom::IResult<&'a [u8], T, ()>;
+/// What follows, and what was read.
+pub(super) type Parsed<'a, T> = Result<(&'a [u8], T), ValueError>;
 
-impl From<nom::Err<()>> for ValueError {
-    fn from(_: nom::Err<()>) -> Self {
-        Self::Syntax
+/// A stretch of a text, by its first byte and the one behind its last. Two bytes a position keep
+/// the typed values small, since they are moved a lot. What begins at 0 is not there at all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Part {
+    start: u16,
+    end: u16,
+}
+
+impl Part {
+    pub(super) const NONE: Self = Self { start: 0, end: 0 };
+
+    /// Where `part`, a slice of `whole`, stands in it.
+    pub(super) fn within(whole: &[u8], part: &[u8]) -> Self {
+        let start = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
+        Self { start: start as u16, end: (start + part.len()) as u16 }
     }
+
+    pub(super) fn of(self, whole: &[u8]) -> Option<&[u8]> {
+        if self.start == 0 { None } else { whole.get(self.start.into()..self.end.into()) }
+    }
+
+    pub(super) fn is_there(self) -> bool {
+        self.start != 0
+    }
+
+    pub(super) fn end(self) -> usize {
+        self.end.into()
+    }
+}
+
+/// Whether all of its positions fit in a [`Part`].
+pub(super) fn require_short(whole: &[u8]) -> Result<(), ValueError> {
+    if whole.len() <= usize::from(u16::MAX) { Ok(()) } else { Err(ValueError::Syntax) }
 }
 
 /// `token`: one byte or more.
@@ -66,13 +97,12 @@ pub(super) fn token(input: &[u8]) -> Parsed<'_, &[u8]> {
     some(input, TOKEN)
 }
 
-/// Optional white space, folds included.
+/// What follows optional white space, folds included.
 #[inline]
-pub(super) fn lws(input: &[u8]) -> Parsed<'_, ()> {
+pub(super) fn lws(input: &[u8]) -> &[u8] {
     match input {
-        [] => Ok((input, ())),
-        [first, ..] if *first > b' ' => Ok((input, ())),
-        _ => Ok((after_lws(input), ())),
+        [first, ..] if *first <= b' ' => after_lws(input),
+        _ => input,
     }
 }
 
@@ -89,24 +119,28 @@ fn after_lws(input: &[u8]) -> &[u8] {
     }
 }
 
-/// A separator with optional white space on both sides: SEMI, EQUAL, SLASH, COLON, COMMA.
-pub(super) fn separator<'a>(separator: char) -> impl Parser<&'a [u8], Output = char, Error = ()> {
-    delimited(lws, char(separator), lws)
+/// What follows a separator with optional white space on both sides: SEMI, EQUAL, SLASH, COLON,
+/// COMMA.
+pub(super) fn separator(separator: u8, input: &[u8]) -> Result<&[u8], ValueError> {
+    match lws(input).split_first() {
+        Some((first, rest)) if *first == separator => Ok(lws(rest)),
+        _ => Err(ValueError::Syntax),
+    }
 }
 
 /// `quoted-string` with its quotes. Raw control bytes are refused, other than tab and fold; a
 /// quoted pair may hold any byte but CR and LF.
 pub(super) fn quoted_string(input: &[u8]) -> Parsed<'_, &[u8]> {
-    let refused = Err(nom::Err::Error(()));
-    let Some(mut rest) = input.strip_prefix(b"\"") else { return refused };
+    let [b'"', rest @ ..] = input else { return Err(ValueError::Syntax) };
+    let mut rest = rest;
     loop {
         rest = match leading(rest, QUOTABLE).1 {
             [b'"', rest @ ..] => return Ok((rest, before(input, rest))),
-            [b'\\', b'\r' | b'\n', ..] => return refused,
+            [b'\\', b'\r' | b'\n', ..] => return Err(ValueError::Syntax),
             [b'\\', _, rest @ ..]
             | [b'\r', b'\n', b' ' | b'\t', rest @ ..]
             | [b'\n', b' ' | b'\t', rest @ ..] => rest,
-            _ => return refused,
+            _ => return Err(ValueError::Syntax),
         };
     }
 }
@@ -114,14 +148,16 @@ pub(super) fn quoted_string(input: &[u8]) -> Parsed<'_, &[u8]> {
 /// What a parameter may hold unquoted: token, host, and whatever else peers send that cannot be
 /// mistaken for a delimiter.
 pub(super) fn plain_value(input: &[u8]) -> Parsed<'_, &[u8]> {
-    // Tags and branches are long: eight bytes a step take half the time.
-    let (chunks, _) = input.as_chunks::<8>();
-    let common = |chunk: &[u8; 8]| chunk.iter().fold(PLAIN, |all, byte| all & classes(*byte));
-    let whole = chunks.iter().take_while(|chunk| common(chunk) != 0).count() * 8;
-    let (_, rest) = leading(input.get(whole..).unwrap_or_default(), PLAIN);
-    match before(input, rest) {
-        [] => Err(nom::Err::Error(())),
-        value => Ok((rest, value)),
+    some(input, PLAIN)
+}
+
+/// What a parameter of a challenge may hold unquoted: all that is visible but comma and quote.
+pub(super) fn auth_value(input: &[u8]) -> Parsed<'_, &[u8]> {
+    let is_value = |byte: &u8| *byte > b' ' && !matches!(byte, b',' | b'"' | 0x7f);
+    let len = input.iter().position(|byte| !is_value(byte)).unwrap_or(input.len());
+    match input.split_at_checked(len) {
+        Some((value @ [_, ..], rest)) => Ok((rest, value)),
+        _ => Err(ValueError::Syntax),
     }
 }
 
@@ -151,7 +187,7 @@ pub(super) fn digits(input: &[u8]) -> Parsed<'_, &[u8]> {
 /// The leading bytes of these classes, at least one.
 fn some(input: &[u8], classes: u8) -> Parsed<'_, &[u8]> {
     match leading(input, classes) {
-        ([], _) => Err(nom::Err::Error(())),
+        ([], _) => Err(ValueError::Syntax),
         (taken, rest) => Ok((rest, taken)),
     }
 }
@@ -159,8 +195,34 @@ fn some(input: &[u8], classes: u8) -> Parsed<'_, &[u8]> {
 /// The leading bytes of one class, perhaps none, and what follows them.
 #[inline]
 pub(super) fn leading(input: &[u8], class: u8) -> (&[u8], &[u8]) {
-    let len = input.iter().position(|byte| classes(*byte) & class == 0).unwrap_or(input.len());
-    input.split_at_checked(len).unwrap_or((input, &[]))
+    let len = leading_len(input, class);
+    (input.get(..len).unwrap_or_default(), input.get(len..).unwrap_or_default())
+}
+
+/// How many bytes of one class the input begins with.
+#[inline(never)]
+pub(super) fn leading_len(input: &[u8], class: u8) -> usize {
+    // Four bytes a step: tags and branches are long.
+    let (chunks, _) = input.as_chunks::<4>();
+    let mut len = 0;
+    for [a, b, c, d] in chunks {
+        if classes(*a) & classes(*b) & classes(*c) & classes(*d) & class == 0 {
+            break;
+        }
+        len += 4;
+    }
+    while let Some(byte) = input.get(len)
+        && classes(*byte) & class != 0
+    {
+        len += 1;
+    }
+    len
+}
+
+/// Whether a token is this one, whose letters are small, in any case.
+pub(super) fn is(token: &[u8], small: &[u8]) -> bool {
+    // Setting the one bit makes letters small and changes no other byte that a token may have.
+    token.len() == small.len() && token.iter().zip(small).all(|(byte, small)| byte | 0x20 == *small)
 }
 
 /// The value without white space and folds around it.
@@ -185,15 +247,6 @@ pub(super) fn strip_quotes(value: &[u8]) -> Option<&[u8]> {
 /// `part` as a slice of what came before `rest` in `whole`, where `rest` ends `whole`.
 pub(super) fn before<'a>(whole: &'a [u8], rest: &[u8]) -> &'a [u8] {
     whole.get(..whole.len().saturating_sub(rest.len())).unwrap_or(whole)
-}
-
-/// Whether there is neither white space nor a control byte in it.
-pub(super) fn is_visible(text: &[u8]) -> bool {
-    // Without a branch a byte, so that it compiles to vector instructions where there are any.
-    let count = |hidden: usize, byte: &u8| hidden + usize::from(*byte <= b' ' || *byte == 0x7f);
-    let (chunks, rest) = text.as_chunks::<16>();
-    let hidden = |part: &[u8]| part.iter().fold(0, count) > 0;
-    !chunks.iter().any(|chunk| hidden(chunk)) && !hidden(rest)
 }
 
 pub(super) fn is_token(byte: u8) -> bool {

@@ -41,6 +41,7 @@ pub struct Head<'a> {
 /// A header that [`Head`] reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)] // Each is its own name.
+#[repr(u32)] // as HeadError
 pub enum Field {
     Via,
     From,
@@ -53,6 +54,7 @@ pub enum Field {
 /// Why a message that frames has no valid head. All of these are the sender's fault; a response
 /// with any of them is discarded, a request is answered with [`HeadError::status`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)] // With one byte, the compiler moves the value of a `Result` byte by byte around it.
 pub enum HeadError {
     /// The version is not SIP/2.0.
     Version,
@@ -76,7 +78,8 @@ impl<'a> Head<'a> {
     /// Validates the head of a message.
     pub fn parse(message: &Message<'a>) -> Result<Self, HeadError> {
         let start = message.start_line();
-        if !start.version().eq_ignore_ascii_case(b"SIP/2.0") {
+        let version = start.version();
+        if version != b"SIP/2.0" && !version.eq_ignore_ascii_case(b"SIP/2.0") {
             return Err(HeadError::Version);
         }
         for field in [Field::From, Field::To, Field::CallId, Field::CSeq, Field::MaxForwards] {

@@ -1,8 +1,9 @@
 //! Header lines and the values in them.
 
-use super::grammar::{is_token, trim};
+use super::grammar::{TOKEN, leading, trim};
 use super::message::ParseError;
-use super::name::{HeaderName, usual};
+use super::name::{HeaderName, index_of, usual};
+use crate::scan::{control, find};
 
 /// One header field of a message.
 #[derive(Clone, Copy, Debug)]
@@ -156,7 +157,7 @@ impl<'a> Iterator for Values<'a> {
 
 /// The bytes before the first comma outside quotes and angle brackets, and those after it.
 pub(super) fn split_comma(line: &[u8]) -> (&[u8], Option<&[u8]>) {
-    if memchr::memchr(b',', line).is_none() {
+    if find(b',', line).is_none() {
         return (line, None);
     }
     let mut quoted = false;
@@ -183,33 +184,39 @@ pub(super) fn split_comma(line: &[u8]) -> (&[u8], Option<&[u8]>) {
 
 /// Where the parts of one header field stand in the bytes it was found in.
 #[derive(Clone, Copy)]
-pub(super) struct Span<'a> {
-    pub(super) name: HeaderName<'a>,
+pub(super) struct Span {
+    /// The place of its name in the order of [`HeaderName`]s.
+    pub(super) index: u8,
     pub(super) start: usize,
-    name_end: usize,
+    name_len: usize,
     pub(super) value_start: usize,
     pub(super) value_end: usize,
     pub(super) end: usize,
 }
 
-impl<'a> Span<'a> {
+impl Span {
     /// The field that begins at `start`; `None` at the empty line that ends the section.
-    #[inline(always)]
-    pub(super) fn scan(bytes: &'a [u8], start: usize) -> Result<Option<Self>, ParseError> {
+    // It is all that reading costs where instructions are many, and a kilobyte where flash is small.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    pub(super) fn scan(bytes: &[u8], start: usize) -> Result<Option<Self>, ParseError> {
         let field = match bytes.get(start..) {
             None | Some([]) => return Err(ParseError::Truncated),
             Some([b'\n', ..] | [b'\r', b'\n', ..]) => return Ok(None),
             Some(field) => field,
         };
-        let (mut text_end, mut end) = line_end(bytes, start)?;
-        let (name, name_len, colon) = match usual(field) {
-            Some((name, colon)) => (name, colon, colon),
-            None => field_name(bytes.get(start..text_end).unwrap_or_default())?,
+        let (index, name_len, colon) = match usual(field) {
+            Some((index, colon)) => (index, colon, colon),
+            // What is wrong with the line is looked for before what is wrong with its name.
+            None => match field_name(field) {
+                Some(name) => name,
+                None => return Err(line_end(bytes, start).err().unwrap_or(ParseError::HeaderName)),
+            },
         };
+        let text_start = start + colon + 1;
+        let (mut text_end, mut end) = line_end(bytes, text_start)?;
         while let Some(b' ' | b'\t') = bytes.get(end) {
             (text_end, end) = line_end(bytes, end)?;
         }
-        let text_start = start + colon + 1;
         let text = bytes.get(text_start..text_end).unwrap_or_default();
         let (value_start, value_end) = match text {
             // As most peers write it: nothing to look for.
@@ -220,56 +227,53 @@ impl<'a> Span<'a> {
                 (value_start, value_start + trim_end(text).len())
             }
         };
-        let name_end = start + name_len;
-        Ok(Some(Self { name, start, name_end, value_start, value_end, end }))
+        Ok(Some(Self { index, start, name_len, value_start, value_end, end }))
     }
 
-    pub(super) fn value(&self, bytes: &'a [u8]) -> &'a [u8] {
+    pub(super) fn value<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         bytes.get(self.value_start..self.value_end).unwrap_or_default()
     }
 
-    fn header(&self, bytes: &'a [u8]) -> Option<Header<'a>> {
+    fn header<'a>(&self, bytes: &'a [u8]) -> Option<Header<'a>> {
+        let raw = bytes.get(self.start..self.end)?;
         Some(Header {
-            name: self.name,
+            name: HeaderName::at(self.index, raw.get(..self.name_len)?),
             value: self.value(bytes),
-            raw: bytes.get(self.start..self.end)?,
-            name_len: u16::try_from(self.name_end - self.start).ok()?,
+            raw,
+            name_len: u16::try_from(self.name_len).ok()?,
             value_start: u16::try_from(self.value_start - self.start).ok()?,
         })
     }
 }
 
-/// The name that a line begins with, its length, and where its colon stands.
-fn field_name(line: &[u8]) -> Result<(HeaderName<'_>, usize, usize), ParseError> {
-    let colon = memchr::memchr(b':', line).ok_or(ParseError::HeaderName)?;
-    let mut raw = line.get(..colon).unwrap_or_default();
-    while let [before @ .., b' ' | b'\t'] = raw {
-        raw = before;
+/// The name that a field begins with, its length, and where its colon stands.
+#[inline(never)]
+fn field_name(field: &[u8]) -> Option<(u8, usize, usize)> {
+    let (name, mut rest) = leading(field, TOKEN);
+    while let [b' ' | b'\t', after @ ..] = rest {
+        rest = after;
     }
-    let name = HeaderName::parse(raw);
-    // A known name is made of token bytes; the others have to show it.
-    if matches!(name, HeaderName::Other(_))
-        && (raw.is_empty() || !raw.iter().all(|byte| is_token(*byte)))
-    {
-        return Err(ParseError::HeaderName);
-    }
-    Ok((name, raw.len(), colon))
+    let named = !name.is_empty() && rest.first() == Some(&b':');
+    named.then(|| (index_of(name), name.len(), field.len() - rest.len()))
 }
 
 /// Where the line that begins at `start` ends: before its line end, and after it.
+#[inline]
 pub(super) fn line_end(bytes: &[u8], start: usize) -> Result<(usize, usize), ParseError> {
     let mut from = start;
     loop {
         let rest = bytes.get(from..).ok_or(ParseError::Truncated)?;
-        let found = memchr::memchr3(b'\r', b'\n', 0, rest).ok_or(ParseError::Truncated)?;
-        let at = from + found;
+        let at = from + control(rest).ok_or(ParseError::Truncated)?;
         match bytes.get(at..) {
             Some([b'\r', b'\n', ..]) => return Ok((at, at + 2)),
             Some([b'\n', ..]) => return Ok((at, at + 1)),
             Some([b'\r']) => return Err(ParseError::Truncated),
+            Some([b'\r', ..]) => return Err(ParseError::ControlByte),
             // A quoted pair may hold NUL (RFC 3261 s25.1, RFC 4475 s3.1.1.2).
-            Some([0, ..]) if at > start && bytes.get(at - 1) == Some(&b'\\') => from = at + 1,
-            _ => return Err(ParseError::ControlByte),
+            Some([0, ..]) if at == start || bytes.get(at - 1) != Some(&b'\\') => {
+                return Err(ParseError::ControlByte);
+            }
+            _ => from = at + 1,
         }
     }
 }

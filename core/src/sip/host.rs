@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::grammar::{HOST, Parsed, digits, leading, number};
+use super::grammar::{HOST, Parsed, ValueError, digits, leading_len, number};
 
 /// A host as it came. IPv6 addresses keep their brackets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,7 +49,6 @@ impl<'a> Host<'a> {
 
 /// `host`: a name, an IPv4 address or an IPv6 reference. The numbers in them are not judged.
 pub(super) fn host(input: &[u8]) -> Parsed<'_, Host<'_>> {
-    let refused = Err(nom::Err::Error(()));
     let len = match input {
         [b'[', inner @ ..] => {
             let is_address = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
@@ -57,23 +56,23 @@ pub(super) fn host(input: &[u8]) -> Parsed<'_, Host<'_>> {
             let (address, rest) = inner.split_at_checked(len).unwrap_or((inner, &[]));
             match rest {
                 [b']', ..] if address.contains(&b':') => address.len() + 2,
-                _ => return refused,
+                _ => return Err(ValueError::Syntax),
             }
         }
-        _ => leading(input, HOST).0.len(),
+        _ => leading_len(input, HOST),
     };
     match input.split_at_checked(len) {
         Some((raw, rest)) if !raw.is_empty() => Ok((rest, Host { raw })),
-        _ => refused,
+        _ => Err(ValueError::Syntax),
     }
 }
 
 /// `port`: 0 to 65535.
 pub(super) fn port(input: &[u8]) -> Parsed<'_, u16> {
     let (rest, digits) = digits(input)?;
-    let port = number(digits, u64::from(u16::MAX)).map_err(|_| nom::Err::Error(()))?;
-    let port = u16::try_from(port).map_err(|_| nom::Err::Error(()))?;
-    Ok((rest, port))
+    // Outside the range, too, the header is malformed.
+    let port = number(digits, u64::from(u16::MAX)).map_err(|_| ValueError::Syntax)?;
+    Ok((rest, port as u16))
 }
 
 // Written here because core's parsers cost 3.4 KB of flash (measured on thumbv7em).
@@ -88,7 +87,7 @@ fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
 }
 
 fn ipv6(text: &[u8]) -> Option<Ipv6Addr> {
-    let gap = memchr::memmem::find(text, b"::");
+    let gap = text.windows(2).position(|pair| pair == b"::");
     let (head, tail) = match gap {
         Some(at) => {
             let tail = text.get(at + 2..)?;

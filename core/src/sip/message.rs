@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::grammar::{is_token, number};
+use super::grammar::{TOKEN, leading, number};
 use super::header::{Header, Headers, Span, Values, line_end};
 use super::name::{HeaderName, Method};
 use super::start_line::StartLine;
@@ -39,6 +39,7 @@ impl Layout {
 
 /// Why bytes are no message. All of these are the sender's fault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)] // With one byte, the compiler moves the value of a `Result` byte by byte around it.
 pub enum ParseError {
     /// Nothing but line ends: a keep-alive (RFC 5626 s4.4.1), not a message.
     Empty,
@@ -67,7 +68,8 @@ impl<'a> Message<'a> {
         let bytes = without_leading_line_ends(bytes)?;
         let (text_end, headers_start) = line_end(bytes, 0)?;
         let start_line = StartLine::parse(bytes.get(..text_end).unwrap_or_default())?;
-        let mut message = Self::scanned(bytes, start_line, headers_start)?;
+        let mut message = Self::unread(bytes, start_line);
+        message.scan(headers_start)?;
         if let Some(length) = message.content_length()? {
             let end = usize::from(message.body_start).checked_add(length);
             let end = end.ok_or(ParseError::BodyTooShort)?;
@@ -87,25 +89,35 @@ impl<'a> Message<'a> {
         if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/")) {
             return None;
         }
-        let method_len = line.iter().position(|byte| !is_token(*byte)).unwrap_or(line.len());
-        let (method, uri) = line.split_at_checked(method_len)?;
+        let (method, uri) = leading(line, TOKEN);
         let start_line = StartLine::Request { method: Method::parse(method), uri, version: b"" };
-        let mut message = Self::scanned(bytes, start_line, headers_start).ok()?;
+        let mut message = Self::unread(bytes, start_line);
+        message.scan(headers_start).ok()?;
         message.bytes = bytes.get(..usize::from(message.body_start))?;
         Some(message)
     }
 
-    /// The view with its header lines found and its body not yet cut.
-    #[inline(always)] // Else two hundred bytes are moved twice.
-    fn scanned(
-        bytes: &'a [u8],
-        start_line: StartLine<'a>,
-        headers_start: usize,
-    ) -> Result<Self, ParseError> {
-        let start = u16::try_from(headers_start).map_err(|_| ParseError::TooLong)?;
-        let (index, body_start) = Index::scan(bytes, headers_start)?;
-        let body_start = u16::try_from(body_start).map_err(|_| ParseError::TooLong)?;
-        Ok(Self { bytes, start_line, headers_start: start, body_start, index })
+    /// The view before its header lines are found and its body is cut.
+    #[inline(always)]
+    fn unread(bytes: &'a [u8], start_line: StartLine<'a>) -> Self {
+        Self { bytes, start_line, headers_start: 0, body_start: 0, index: Index::EMPTY }
+    }
+
+    /// Walks all header lines, for the index and to find where the body begins.
+    fn scan(&mut self, headers_start: usize) -> Result<(), ParseError> {
+        let (bytes, index) = (self.bytes, &mut self.index);
+        self.headers_start = u16::try_from(headers_start).map_err(|_| ParseError::TooLong)?;
+        let mut at = headers_start;
+        while let Some(span) = Span::scan(bytes, at)? {
+            at = span.end;
+            if at > usize::from(u16::MAX) {
+                return Err(ParseError::TooLong);
+            }
+            index.note(&span);
+        }
+        let end_len = if bytes.get(at) == Some(&b'\n') { 1 } else { 2 };
+        self.body_start = u16::try_from(at + end_len).map_err(|_| ParseError::TooLong)?;
+        Ok(())
     }
 
     /// Where its parts stand, for a copy of [`Message::bytes`].
@@ -279,10 +291,13 @@ impl fmt::Display for ParseError {
 
 impl core::error::Error for ParseError {}
 
-/// Where the headers that everybody asks for stand, found in the one pass over the lines.
+/// Where the headers that everybody asks for stand, and which of the known ones there are at all,
+/// found in the one pass over the lines.
 #[derive(Clone, Copy, Default)]
 struct Index {
     entries: [Entry; INDEXED],
+    /// A bit a known name, by its place, so that nobody walks for what is not there.
+    seen: [u32; 3],
 }
 
 /// The first line of one header name, and how many there are.
@@ -303,55 +318,38 @@ impl Entry {
 }
 
 impl Index {
-    /// Walks all header lines; gives the index and where the body begins.
-    fn scan(bytes: &[u8], headers_start: usize) -> Result<(Self, usize), ParseError> {
-        let mut index = Self { entries: [Entry::NONE; INDEXED] };
-        let mut at = headers_start;
-        while let Some(span) = Span::scan(bytes, at)? {
-            at = span.end;
-            let Ok(end) = u16::try_from(at) else { return Err(ParseError::TooLong) };
-            let slot = slot(span.name);
-            if let Some(entry) = slot.and_then(|slot| index.entries.get_mut(slot)) {
-                if entry.lines == 0 {
-                    // All of these are at most `end`, so the casts lose nothing.
-                    entry.line_start = (span.start as u16).min(end);
-                    entry.value_start = (span.value_start as u16).min(end);
-                    entry.value_end = (span.value_end as u16).min(end);
-                }
-                entry.lines += 1;
+    const EMPTY: Self = Self { entries: [Entry::NONE; INDEXED], seen: [0; 3] };
+
+    /// A line whose positions are all within 16 bits.
+    #[inline(always)]
+    fn note(&mut self, span: &Span) {
+        if let Some(entry) = self.entries.get_mut(usize::from(span.index)) {
+            if entry.lines == 0 {
+                entry.line_start = span.start as u16;
+                entry.value_start = span.value_start as u16;
+                entry.value_end = span.value_end as u16;
             }
+            entry.lines += 1;
+        } else if let Some(word) = self.seen.get_mut(usize::from(span.index / 32)) {
+            *word |= 1 << (span.index % 32);
         }
-        let end_len = if bytes.get(at) == Some(&b'\n') { 1 } else { 2 };
-        Ok((index, at + end_len))
     }
 
+    /// What is known of this name; `None` where the lines have to be walked.
+    #[inline]
     fn entry(&self, name: HeaderName<'_>) -> Option<Entry> {
-        self.entries.get(slot(name)?).copied()
+        let index = name.index();
+        match self.entries.get(usize::from(index)) {
+            Some(entry) => Some(*entry),
+            None => match self.seen.get(usize::from(index / 32)) {
+                Some(word) if word >> (index % 32) & 1 == 0 => Some(Entry::NONE),
+                _ => None,
+            },
+        }
     }
 }
 
-fn slot(name: HeaderName<'_>) -> Option<usize> {
-    Some(match name {
-        HeaderName::Via => 0,
-        HeaderName::From => 1,
-        HeaderName::To => 2,
-        HeaderName::CallId => 3,
-        HeaderName::CSeq => 4,
-        HeaderName::MaxForwards => 5,
-        HeaderName::Contact => 6,
-        HeaderName::Route => 7,
-        HeaderName::RecordRoute => 8,
-        HeaderName::ContentLength => 9,
-        HeaderName::ContentType => 10,
-        HeaderName::Expires => 11,
-        HeaderName::Supported => 12,
-        HeaderName::Require => 13,
-        HeaderName::Accept => 14,
-        HeaderName::ContentEncoding => 15,
-        _ => return None,
-    })
-}
-
+/// The first so many of the known names.
 const INDEXED: usize = 16;
 
 fn without_leading_line_ends(mut bytes: &[u8]) -> Result<&[u8], ParseError> {

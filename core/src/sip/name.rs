@@ -5,6 +5,7 @@ use core::fmt;
 /// A request method; compared with case (RFC 3261 s7.1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // Each is its own name.
+#[repr(u32)] // A discriminant of one byte leaves the others to be moved one by one.
 pub enum Method<'a> {
     Invite,
     Ack,
@@ -25,25 +26,28 @@ pub enum Method<'a> {
 }
 
 impl<'a> Method<'a> {
+    // the frequent ones first
+    const KNOWN: [Self; 14] = [
+        Self::Invite,
+        Self::Ack,
+        Self::Bye,
+        Self::Cancel,
+        Self::Register,
+        Self::Options,
+        Self::Info,
+        Self::Prack,
+        Self::Update,
+        Self::Refer,
+        Self::Subscribe,
+        Self::Notify,
+        Self::Message,
+        Self::Publish,
+    ];
+
     /// The method of these bytes; never fails, so check an [`Method::Other`] where it matters.
     pub fn parse(bytes: &'a [u8]) -> Self {
-        match bytes {
-            b"INVITE" => Self::Invite,
-            b"ACK" => Self::Ack,
-            b"BYE" => Self::Bye,
-            b"CANCEL" => Self::Cancel,
-            b"REGISTER" => Self::Register,
-            b"OPTIONS" => Self::Options,
-            b"INFO" => Self::Info,
-            b"PRACK" => Self::Prack,
-            b"UPDATE" => Self::Update,
-            b"REFER" => Self::Refer,
-            b"SUBSCRIBE" => Self::Subscribe,
-            b"NOTIFY" => Self::Notify,
-            b"MESSAGE" => Self::Message,
-            b"PUBLISH" => Self::Publish,
-            other => Self::Other(other),
-        }
+        let known = Self::KNOWN.iter().find(|method| method.as_bytes() == bytes);
+        known.copied().unwrap_or(Self::Other(bytes))
     }
 
     /// The bytes of the method.
@@ -80,6 +84,7 @@ macro_rules! header_names {
         ///
         /// Two names are equal when they name the same header; unknown ones compare without case.
         #[derive(Clone, Copy)]
+        #[repr(u32)] // A discriminant of one byte leaves the others to be moved one by one.
         pub enum HeaderName<'a> {
             $(
                 #[doc = concat!("`", $name, "`" $(, ", compact `", $compact, "`")?)]
@@ -89,29 +94,41 @@ macro_rules! header_names {
             Other(&'a [u8]),
         }
 
+        /// The names that the library knows, in their order.
+        #[derive(Clone, Copy)]
+        enum Known {
+            $($variant,)+
+        }
+
         impl<'a> HeaderName<'a> {
-            /// The name as the RFCs write it; an unknown one as it came.
-            pub fn canonical(&self) -> &'a [u8] {
+            /// The place of a known name in their order; [`UNKNOWN`] for any other.
+            pub(super) const fn index(&self) -> u8 {
                 match self {
-                    $(Self::$variant => $name.as_bytes(),)+
-                    Self::Other(other) => other,
+                    $(Self::$variant => Known::$variant as u8,)+
+                    Self::Other(_) => UNKNOWN,
                 }
+            }
+
+            /// The name at a place, or the bytes of an unknown one.
+            pub(super) fn at(index: u8, bytes: &'a [u8]) -> Self {
+                $(if index == Known::$variant as u8 {
+                    return Self::$variant;
+                })+
+                Self::Other(bytes)
             }
         }
 
-        fn compact(letter: u8) -> Option<HeaderName<'static>> {
-            $($(
-                if $compact.as_bytes() == [letter] {
-                    return Some(HeaderName::$variant);
-                }
-            )?)+
-            None
-        }
-
-        const KNOWN: &[(&[u8], HeaderName<'static>)] =
-            &[$(($name.as_bytes(), HeaderName::$variant),)+];
+        /// All known names one behind the other: a table of slices would take twice the flash.
+        static TEXT: &str = concat!($($name),+);
+        const LENGTHS: &[usize] = &[$($name.len()),+];
+        const COMPACT_OF: &[&str] = &[$(concat!($($compact)?)),+];
     };
 }
+
+/// The place of a name that the library does not know.
+pub(super) const UNKNOWN: u8 = u8::MAX;
+/// How many names the library knows.
+const KNOWN: usize = LENGTHS.len();
 
 // The first of these are those that `Message` keeps an index of, in its order.
 header_names! {
@@ -129,6 +146,8 @@ header_names! {
     Expires = "Expires",
     Supported = "Supported" / "k",
     Require = "Require",
+    Accept = "Accept",
+    WwwAuthenticate = "WWW-Authenticate",
     ContentEncoding = "Content-Encoding" / "e",
     ContentDisposition = "Content-Disposition",
     ContentLanguage = "Content-Language",
@@ -139,13 +158,11 @@ header_names! {
     AllowEvents = "Allow-Events" / "u",
     ProxyRequire = "Proxy-Require",
     Unsupported = "Unsupported",
-    Accept = "Accept",
     AcceptEncoding = "Accept-Encoding",
     AcceptLanguage = "Accept-Language",
     AcceptContact = "Accept-Contact" / "a",
     RejectContact = "Reject-Contact" / "j",
     RequestDisposition = "Request-Disposition" / "d",
-    WwwAuthenticate = "WWW-Authenticate",
     ProxyAuthenticate = "Proxy-Authenticate",
     Authorization = "Authorization",
     ProxyAuthorization = "Proxy-Authorization",
@@ -205,31 +222,54 @@ header_names! {
 impl<'a> HeaderName<'a> {
     /// The header with this name, in any case; compact forms are expanded.
     pub fn parse(name: &'a [u8]) -> Self {
-        if let [letter] = name
-            && let Some(known) = compact(letter.to_ascii_lowercase())
-        {
-            return known;
-        }
-        let mut slot = hash(name);
-        // The table is more than half empty, so the walk is short and always ends.
-        loop {
-            let index = match SLOTS.get(usize::from(slot)) {
-                Some(index) if *index != 0 => usize::from(*index) - 1,
-                _ => return Self::Other(name),
-            };
-            match KNOWN.get(index) {
-                Some((known, header)) if known.eq_ignore_ascii_case(name) => return *header,
-                _ => slot = slot.wrapping_add(1),
-            }
+        Self::at(index_of(name), name)
+    }
+
+    /// The name as the RFCs write it; an unknown one as it came.
+    pub fn canonical(&self) -> &'a [u8] {
+        match self {
+            Self::Other(other) => other,
+            known => known_name(known.index()),
         }
     }
+}
+
+/// The place of this name in their order.
+pub(super) fn index_of(name: &[u8]) -> u8 {
+    if let [letter] = name {
+        let place = (letter | 0x20).wrapping_sub(b'a');
+        return match COMPACT.get(usize::from(place)) {
+            Some(index) if letter.is_ascii_alphabetic() => *index,
+            _ => UNKNOWN,
+        };
+    }
+    let mut slot = hash(name);
+    // The table is more than half empty, so the walk is short and always ends.
+    loop {
+        match SLOTS.get(usize::from(slot)) {
+            Some(index) if *index != UNKNOWN => {
+                if known_name(*index).eq_ignore_ascii_case(name) {
+                    return *index;
+                }
+            }
+            _ => return UNKNOWN,
+        }
+        slot = slot.wrapping_add(1);
+    }
+}
+
+fn known_name(index: u8) -> &'static [u8] {
+    let index = usize::from(index);
+    let start = STARTS.get(index).map_or(0, |start| usize::from(*start));
+    let end = STARTS.get(index + 1).map_or(0, |end| usize::from(*end));
+    TEXT.as_bytes().get(start..end).unwrap_or_default()
 }
 
 impl PartialEq for HeaderName<'_> {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Other(a), Self::Other(b)) => a.eq_ignore_ascii_case(b),
-            _ => core::mem::discriminant(self) == core::mem::discriminant(other),
+            _ => self.index() == other.index(),
         }
     }
 }
@@ -248,15 +288,15 @@ impl fmt::Display for HeaderName<'_> {
     }
 }
 
-/// The header whose name and colon a field begins with, and where the colon stands, for the names
-/// that most messages have, as most peers write them. `None` says nothing: ask
-/// [`HeaderName::parse`]. This is what makes reading fast: a compare or two of whole words a line.
+/// The place of the header whose name and colon a field begins with, and where the colon stands, for
+/// the names that most messages have, as most peers write them. `None` says nothing: ask
+/// [`index_of`]. This is what makes reading fast: a compare or two of whole words a line.
 #[inline(always)]
-pub(super) fn usual(field: &[u8]) -> Option<(HeaderName<'static>, usize)> {
+pub(super) fn usual(field: &[u8]) -> Option<(u8, usize)> {
     macro_rules! first_of {
         ($($prefix:literal = $variant:ident),+) => {{
-            $(if field.starts_with($prefix) {
-                return Some((HeaderName::$variant, $prefix.len() - 1));
+            $(if starts(field, $prefix) {
+                return Some((Known::$variant as u8, $prefix.len() - 1));
             })+
             None
         }};
@@ -266,18 +306,6 @@ pub(super) fn usual(field: &[u8]) -> Option<(HeaderName<'static>, usize)> {
         b'F' => first_of!(b"From:" = From),
         b'T' => first_of!(b"To:" = To),
         b'M' => first_of!(b"Max-Forwards:" = MaxForwards, b"Min-SE:" = MinSe),
-        b'E' => first_of!(b"Expires:" = Expires),
-        b'U' => first_of!(b"User-Agent:" = UserAgent),
-        b'P' => first_of!(b"P-Asserted-Identity:" = PAssertedIdentity),
-        b'R' => first_of!(b"Record-Route:" = RecordRoute, b"Route:" = Route, b"Require:" = Require),
-        b'S' => first_of!(
-            b"Supported:" = Supported,
-            b"Server:" = Server,
-            b"Session-Expires:" = SessionExpires
-        ),
-        b'A' => {
-            first_of!(b"Allow:" = Allow, b"Authorization:" = Authorization, b"Accept:" = Accept)
-        }
         b'C' => first_of!(
             b"Contact:" = Contact,
             b"Call-ID:" = CallId,
@@ -285,26 +313,94 @@ pub(super) fn usual(field: &[u8]) -> Option<(HeaderName<'static>, usize)> {
             b"Content-Length:" = ContentLength,
             b"Content-Type:" = ContentType
         ),
+        b'R' => first_of!(b"Record-Route:" = RecordRoute, b"Route:" = Route, b"Require:" = Require),
+        b'A' => {
+            first_of!(b"Allow:" = Allow, b"Authorization:" = Authorization, b"Accept:" = Accept)
+        }
+        b'S' => first_of!(
+            b"Supported:" = Supported,
+            b"Server:" = Server,
+            b"Session-Expires:" = SessionExpires
+        ),
+        b'U' => first_of!(b"User-Agent:" = UserAgent),
+        b'E' => first_of!(b"Expires:" = Expires),
         _ => None,
     }
 }
 
-/// Open-addressed index over `KNOWN`: position plus one, 0 when empty.
-static SLOTS: [u8; 256] = slots();
+/// Whether a field begins so, by comparing two words that may overlap.
+#[inline(always)]
+fn starts<const N: usize>(field: &[u8], prefix: &[u8; N]) -> bool {
+    const { assert!(N <= 16, "two words hold no more") };
+    let Some(start) = field.first_chunk::<N>() else { return false };
+    match N {
+        8.. => long_words(start) == long_words(prefix),
+        4.. => words(start) == words(prefix),
+        _ => start == prefix,
+    }
+}
 
-// The loops run in the compiler, where a wrong index is a build error.
+#[inline(always)]
+fn long_words(text: &[u8]) -> Option<(u64, u64)> {
+    let (first, last) = (text.first_chunk()?, text.last_chunk()?);
+    Some((u64::from_le_bytes(*first), u64::from_le_bytes(*last)))
+}
+
+#[inline(always)]
+fn words(text: &[u8]) -> Option<(u32, u32)> {
+    let (first, last) = (text.first_chunk()?, text.last_chunk()?);
+    Some((u32::from_le_bytes(*first), u32::from_le_bytes(*last)))
+}
+
+/// Where each known name begins in [`TEXT`], and where the last one ends.
+static STARTS: [u16; KNOWN + 1] = starts_table();
+
+// The loops of these run in the compiler, where a wrong index is a build error.
 #[allow(clippy::indexing_slicing)]
-const fn slots() -> [u8; 256] {
-    assert!(KNOWN.len() < 128, "the table must stay more than half empty");
-    let mut table = [0; 256];
+const fn starts_table() -> [u16; KNOWN + 1] {
+    let mut starts = [0; KNOWN + 1];
     let mut index = 0;
-    while index < KNOWN.len() {
-        let mut slot = hash(KNOWN[index].0);
-        while table[slot as usize] != 0 {
-            slot = slot.wrapping_add(1);
+    while index < KNOWN {
+        starts[index + 1] = starts[index] + LENGTHS[index] as u16;
+        index += 1;
+    }
+    starts
+}
+
+/// The names of the letters from a to z.
+static COMPACT: [u8; 26] = compact_table();
+
+#[allow(clippy::indexing_slicing)]
+const fn compact_table() -> [u8; 26] {
+    let mut table = [UNKNOWN; 26];
+    let mut index = 0;
+    while index < KNOWN {
+        if let [letter] = COMPACT_OF[index].as_bytes() {
+            table[(*letter - b'a') as usize] = index as u8;
         }
         index += 1;
+    }
+    table
+}
+
+/// Open-addressed index over the known names.
+static SLOTS: [u8; 256] = slots();
+
+#[allow(clippy::indexing_slicing)]
+const fn slots() -> [u8; 256] {
+    assert!(KNOWN < 128, "the table must stay more than half empty");
+    let mut table = [UNKNOWN; 256];
+    let mut index = 0;
+    while index < KNOWN {
+        let start = STARTS[index] as usize;
+        let (_, from) = TEXT.as_bytes().split_at(start);
+        let (name, _) = from.split_at(LENGTHS[index]);
+        let mut slot = hash(name);
+        while table[slot as usize] != UNKNOWN {
+            slot = slot.wrapping_add(1);
+        }
         table[slot as usize] = index as u8;
+        index += 1;
     }
     table
 }

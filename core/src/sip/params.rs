@@ -1,11 +1,9 @@
 //! Parameters: `;name=value`, in headers and in URIs.
 
-use nom::Parser;
-use nom::sequence::preceded;
-
 use super::grammar::{
     Parsed, ValueError, is_token, lws, plain_value, quoted_string, separator, token,
 };
+use crate::scan::find;
 
 /// The parameters of a value, in their order: names as they came, and values where there are any.
 ///
@@ -33,21 +31,19 @@ impl<'a> Params<'a> {
 
     /// Parameters of a header; all of `bytes` must be `*(SEMI generic-param)`.
     pub(super) fn validated(bytes: &'a [u8]) -> Result<&'a [u8], ValueError> {
-        Self::validated_each(bytes, |_, _| Ok(()))
+        let mut rest = bytes;
+        while Self::next_valid(&mut rest)?.is_some() {}
+        Ok(bytes)
     }
 
-    /// The same, with a further condition on each parameter.
-    pub(super) fn validated_each(
-        bytes: &'a [u8],
-        mut check: impl FnMut(&'a [u8], Option<&'a [u8]>) -> Result<(), ValueError>,
-    ) -> Result<&'a [u8], ValueError> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let (after, (name, value)) = header_param(rest)?;
-            check(name, value)?;
-            rest = lws(after)?.0;
+    /// Takes the first parameter off `rest`; `None` at its end. For those that judge what they see.
+    pub(super) fn next_valid(rest: &mut &'a [u8]) -> Result<Option<Param<'a>>, ValueError> {
+        if rest.is_empty() {
+            return Ok(None);
         }
-        Ok(bytes)
+        let (after, param) = header_param(rest)?;
+        *rest = lws(after);
+        Ok(Some(param))
     }
 
     /// Over bytes that [`Params::validated`] accepted.
@@ -74,20 +70,22 @@ impl<'a> Iterator for Params<'a> {
     }
 }
 
-type Param<'a> = (&'a [u8], Option<&'a [u8]>);
+/// Name and value.
+pub(super) type Param<'a> = (&'a [u8], Option<&'a [u8]>);
 
 fn header_param(input: &[u8]) -> Parsed<'_, Param<'_>> {
-    let (rest, name) = match input {
+    let start = match input {
         // as most peers write it: no white space
-        [b';', name @ ..] if name.first().is_some_and(|byte| is_token(*byte)) => token(name)?,
-        _ => preceded(separator(';'), token).parse(input)?,
+        [b';', start @ ..] if start.first().is_some_and(|byte| is_token(*byte)) => start,
+        _ => separator(b';', input)?,
     };
+    let (rest, name) = token(start)?;
     // Most parameters have no white space in them; it costs less to see that first.
     let value = match rest {
         [] | [b';', ..] => return Ok((rest, (name, None))),
-        [b'=', value @ ..] => lws(value)?.0,
-        _ => match separator('=').parse(rest) {
-            Ok((value, _)) => value,
+        [b'=', value @ ..] => lws(value),
+        _ => match separator(b'=', rest) {
+            Ok(value) => value,
             Err(_) => return Ok((rest, (name, None))),
         },
     };
@@ -100,9 +98,8 @@ fn header_param(input: &[u8]) -> Parsed<'_, Param<'_>> {
 
 fn uri_param(input: &[u8]) -> Option<(&[u8], Param<'_>)> {
     let body = input.strip_prefix(b";")?;
-    let end = memchr::memchr(b';', body).unwrap_or(body.len());
-    let (param, rest) = body.split_at_checked(end)?;
-    let param = match memchr::memchr(b'=', param) {
+    let (param, rest) = body.split_at_checked(find(b';', body).unwrap_or(body.len()))?;
+    let param = match find(b'=', param) {
         Some(at) => (param.get(..at)?, param.get(at + 1..)),
         None => (param, None),
     };

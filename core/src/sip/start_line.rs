@@ -1,8 +1,9 @@
 //! The first line of a message.
 
-use super::grammar::{is_token, is_visible};
+use super::grammar::{TOKEN, leading};
 use super::message::ParseError;
 use super::name::Method;
+use crate::scan::{find, is_visible};
 
 /// The first line of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,17 +45,16 @@ impl<'a> StartLine<'a> {
     }
 
     fn parse_request(line: &'a [u8]) -> Option<Self> {
-        let method_len = line.iter().position(|byte| !is_token(*byte))?;
-        let (method, rest) = line.split_at_checked(method_len)?;
+        let (method, rest) = leading(line, TOKEN);
         let rest = rest.strip_prefix(b" ")?;
-        let (uri, version) = rest.split_at_checked(memchr::memchr(b' ', rest)?)?;
+        let (uri, version) = rest.split_at_checked(find(b' ', rest)?)?;
         let version = version.strip_prefix(b" ")?;
         (!method.is_empty() && !uri.is_empty() && is_visible(uri) && is_version(version))
             .then_some(Self::Request { method: Method::parse(method), uri, version })
     }
 
     fn parse_response(line: &'a [u8]) -> Option<Self> {
-        let (version, rest) = line.split_at_checked(memchr::memchr(b' ', line)?)?;
+        let (version, rest) = line.split_at_checked(find(b' ', line)?)?;
         let [b' ', a @ b'1'..=b'6', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] = rest else {
             return None;
         };
@@ -77,7 +77,7 @@ fn is_version(version: &[u8]) -> bool {
     let [b'S' | b's', b'I' | b'i', b'P' | b'p', b'/', numbers @ ..] = version else {
         return false;
     };
-    let Some(dot) = memchr::memchr(b'.', numbers) else { return false };
+    let Some(dot) = find(b'.', numbers) else { return false };
     let digits = |part: Option<&[u8]>| {
         part.is_some_and(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit))
     };

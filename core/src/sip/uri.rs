@@ -1,23 +1,33 @@
 //! URIs: sip, sips and tel in parts, any other scheme as a whole (RFC 3261 s19.1, RFC 3966).
 
-use super::grammar::{URI_HEADER, URI_PARAM, USER, ValueError, before, is_uri, leading};
+use super::grammar::require_short;
+use super::grammar::{Part, URI_HEADER, URI_PARAM, USER, ValueError, before, is_uri, leading};
 use super::host::{Host, host, port};
 use super::params::Params;
 use super::via::TransportName;
 use crate::limits::URI_PARAMS_COMPARED_MAX;
+use crate::scan::find;
 
 /// A URI, borrowed. Escapes stay as they came; [`unescaped`] resolves them.
 #[derive(Clone, Copy, Debug)]
 pub struct Uri<'a> {
     raw: &'a [u8],
-    scheme: Scheme<'a>,
-    user: Option<&'a [u8]>,
-    password: Option<&'a [u8]>,
-    host: Option<Host<'a>>,
-    port: Option<u16>,
-    params: &'a [u8],
-    headers: Option<&'a [u8]>,
+    user: Part,
+    password: Part,
+    host: Part,
+    params: Part,
+    headers: Part,
+    // what the host is followed by
+    port: u16,
+    scheme: u16,
 }
+
+// Which scheme it is. Numbers rather than an `enum`: the compiler would put the discriminant of a
+// `Result` into its one byte, and then move the other bytes of a URI one by one.
+const SIP: u16 = 0;
+const SIPS: u16 = 1;
+const TEL: u16 = 2;
+const OTHER: u16 = 3;
 
 /// The scheme of a URI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,24 +45,18 @@ pub enum Scheme<'a> {
 impl<'a> Uri<'a> {
     /// Reads a URI that stands alone: no angle brackets, no white space.
     ///
-    /// Of schemes other than sip, sips and tel only the characters are checked.
+    /// Of schemes other than sip, sips and tel only the characters are checked. Of more than 65,535
+    /// bytes it is refused.
     pub fn parse(raw: &'a [u8]) -> Result<Self, ValueError> {
+        require_short(raw)?;
         let (scheme, rest) = split_scheme(raw).ok_or(ValueError::Syntax)?;
-        let mut uri = Self {
-            raw,
-            scheme,
-            user: None,
-            password: None,
-            host: None,
-            port: None,
-            params: &[],
-            headers: None,
-        };
+        let (user, password, host, params, headers) = Default::default();
+        let mut uri = Self { raw, user, password, host, params, headers, port: 0, scheme };
         match scheme {
-            Scheme::Sip | Scheme::Sips => uri.read_sip(rest)?,
-            Scheme::Tel => uri.read_tel(rest)?,
-            Scheme::Other(_) if !rest.is_empty() && rest.iter().all(|byte| is_uri(*byte)) => {}
-            Scheme::Other(_) => return Err(ValueError::Syntax),
+            SIP | SIPS => uri.read_sip(rest)?,
+            TEL => uri.read_tel(rest)?,
+            _ if !rest.is_empty() && rest.iter().all(|byte| is_uri(*byte)) => {}
+            _ => return Err(ValueError::Syntax),
         }
         Ok(uri)
     }
@@ -64,32 +68,38 @@ impl<'a> Uri<'a> {
 
     /// The scheme.
     pub fn scheme(&self) -> Scheme<'a> {
-        self.scheme
+        match self.scheme {
+            SIP => Scheme::Sip,
+            SIPS => Scheme::Sips,
+            TEL => Scheme::Tel,
+            _ => Scheme::Other(split_field(self.raw, b':').0),
+        }
     }
 
     /// The user part, escaped; of a tel URI the number.
     pub fn user(&self) -> Option<&'a [u8]> {
-        self.user
+        self.user.of(self.raw)
     }
 
     /// The password, escaped.
     pub fn password(&self) -> Option<&'a [u8]> {
-        self.password
+        self.password.of(self.raw)
     }
 
     /// The host; sip and sips always have one.
     pub fn host(&self) -> Option<Host<'a>> {
-        self.host
+        self.host.of(self.raw).map(Host::unchecked)
     }
 
     /// The port, where one is written.
     pub fn port(&self) -> Option<u16> {
-        self.port
+        let behind_host = self.raw.get(self.host.end());
+        (self.host.is_there() && behind_host == Some(&b':')).then_some(self.port)
     }
 
     /// The URI's own parameters, escaped.
     pub fn params(&self) -> Params<'a> {
-        Params::of_uri(self.params)
+        Params::of_uri(self.params.of(self.raw).unwrap_or_default())
     }
 
     /// The value of a parameter, in any case; empty for one without a value.
@@ -99,14 +109,14 @@ impl<'a> Uri<'a> {
 
     /// The part after the question mark: headers for a request made from this URI, escaped.
     pub fn headers(&self) -> Option<&'a [u8]> {
-        self.headers
+        self.headers.of(self.raw)
     }
 
     /// The value of the header of this name in [`Uri::headers`], in any case, escaped; a Refer-To
     /// carries its Replaces so (RFC 3891 s4).
     pub fn header(&self, name: &[u8]) -> Option<&'a [u8]> {
-        let fields = self.headers?.split(|byte| *byte == b'&');
-        let mut pairs = fields.map(split_field);
+        let fields = self.headers()?.split(|byte| *byte == b'&');
+        let mut pairs = fields.map(|field| split_field(field, b'='));
         pairs.find(|(known, _)| same_text(known, name)).map(|(_, value)| value)
     }
 
@@ -127,7 +137,7 @@ impl<'a> Uri<'a> {
 
     /// Whether the scheme is sip or sips.
     pub fn is_sip(&self) -> bool {
-        matches!(self.scheme, Scheme::Sip | Scheme::Sips)
+        self.scheme <= SIPS
     }
 
     /// Whether both are equivalent (RFC 3261 s19.1.4; tel by RFC 3966 s4; others byte for byte).
@@ -137,58 +147,54 @@ impl<'a> Uri<'a> {
         if self.raw == other.raw {
             return true; // also where there are more parameters than are compared
         }
-        match (self.scheme, other.scheme) {
-            (Scheme::Sip, Scheme::Sip) | (Scheme::Sips, Scheme::Sips) => self.equals_sip(other),
-            (Scheme::Tel, Scheme::Tel) => {
-                same_number(self.user.unwrap_or_default(), other.user.unwrap_or_default())
+        match self.scheme {
+            _ if self.scheme != other.scheme => false,
+            SIP | SIPS => self.equals_sip(other),
+            TEL => {
+                let number = |uri: &Uri<'a>| uri.user().unwrap_or_default();
+                same_number(number(self), other.user().unwrap_or_default())
                     && params_match(self, other, |_| true)
             }
-            (Scheme::Other(_), Scheme::Other(_)) => self.raw == other.raw,
-            _ => false,
+            _ => false, // others byte for byte, which they were not
         }
     }
 
     fn equals_sip(&self, other: &Uri<'_>) -> bool {
-        let same_host = match (self.host, other.host) {
+        let same_host = match (self.host(), other.host()) {
             (Some(ours), Some(theirs)) => ours.matches(&theirs),
             _ => false,
         };
-        // These matter even when only one side has them; all other parameters then do not.
-        let decisive = |name: &[u8]| {
-            [&b"user"[..], b"ttl", b"method", b"maddr", b"transport"]
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(name))
-        };
         same_host
-            && self.port == other.port
-            && same_part(self.user, other.user)
-            && same_part(self.password, other.password)
-            && params_match(self, other, decisive)
-            && headers_match(self.headers, other.headers)
+            && self.port() == other.port()
+            && same_part(self.user(), other.user())
+            && same_part(self.password(), other.password())
+            && params_match(self, other, is_decisive)
+            && headers_match(self.headers(), other.headers())
     }
 
     fn read_sip(&mut self, rest: &'a [u8]) -> Result<(), ValueError> {
         let mut rest = rest;
-        if let Some(at) = memchr::memchr(b'@', rest) {
+        if let Some(at) = find(b'@', rest) {
             let userinfo = rest.get(..at).unwrap_or_default();
             rest = rest.get(at + 1..).unwrap_or_default();
             let after_user = after_escaped(userinfo, USER);
-            self.user = Some(before(userinfo, after_user));
-            self.password = match after_user {
-                [] => None,
-                [b':', password @ ..] if after_escaped(password, USER).is_empty() => Some(password),
+            let user = before(userinfo, after_user);
+            self.user = self.part(user);
+            match after_user {
+                [] => {}
+                [b':', password @ ..] if after_escaped(password, USER).is_empty() => {
+                    self.password = self.part(password);
+                }
                 _ => return Err(ValueError::Syntax),
-            };
-            if self.user == Some(&[]) {
+            }
+            if user.is_empty() {
                 return Err(ValueError::Syntax);
             }
         }
         let (mut rest, host) = host(rest)?;
-        self.host = Some(host);
+        self.host = self.part(host.as_bytes());
         if let [b':', after @ ..] = rest {
-            let (after, port) = port(after)?;
-            self.port = Some(port);
-            rest = after;
+            (rest, self.port) = port(after)?;
         }
         self.read_params_and_headers(rest)
     }
@@ -202,28 +208,36 @@ impl<'a> Uri<'a> {
         if number.iter().all(|byte| is_separator(*byte)) {
             return Err(ValueError::Syntax);
         }
-        self.user = Some(number);
+        self.user = self.part(number);
         self.read_params_and_headers(rest)
     }
 
     fn read_params_and_headers(&mut self, rest: &'a [u8]) -> Result<(), ValueError> {
+        let mut rest = rest;
         if let [b';', ..] = rest {
             let after = after_escaped(rest, URI_PARAM);
-            self.params = before(rest, after);
-            if !are_named(self.params) {
+            let params = before(rest, after);
+            if !are_named(params) {
                 return Err(ValueError::Syntax);
             }
+            self.params = self.part(params);
+            rest = after;
         }
-        match rest.get(self.params.len()..).unwrap_or_default() {
+        match rest {
             [] => Ok(()),
             [b'?', headers @ ..]
                 if !headers.is_empty() && after_escaped(headers, URI_HEADER).is_empty() =>
             {
-                self.headers = Some(headers);
+                self.headers = self.part(headers);
                 Ok(())
             }
             _ => Err(ValueError::Syntax),
         }
+    }
+
+    /// Of a slice of the URI, none of which begins it.
+    fn part(&self, part: &[u8]) -> Part {
+        Part::within(self.raw, part)
     }
 }
 
@@ -254,24 +268,21 @@ impl Iterator for Unescaped<'_> {
     }
 }
 
-fn split_scheme(raw: &[u8]) -> Option<(Scheme<'_>, &[u8])> {
+fn split_scheme(raw: &[u8]) -> Option<(u16, &[u8])> {
     match raw {
-        [b's' | b'S', b'i' | b'I', b'p' | b'P', b':', rest @ ..] => {
-            return Some((Scheme::Sip, rest));
-        }
-        [b's' | b'S', b'i' | b'I', b'p' | b'P', b's' | b'S', b':', rest @ ..] => {
-            return Some((Scheme::Sips, rest));
-        }
-        [b't' | b'T', b'e' | b'E', b'l' | b'L', b':', rest @ ..] => {
-            return Some((Scheme::Tel, rest));
-        }
+        [b's' | b'S', b'i' | b'I', b'p' | b'P', rest @ ..] => match rest {
+            [b':', rest @ ..] => return Some((SIP, rest)),
+            [b's' | b'S', b':', rest @ ..] => return Some((SIPS, rest)),
+            _ => {}
+        },
+        [b't' | b'T', b'e' | b'E', b'l' | b'L', b':', rest @ ..] => return Some((TEL, rest)),
         _ => {}
     }
-    let colon = memchr::memchr(b':', raw)?;
+    let colon = find(b':', raw)?;
     let (scheme, rest) = (raw.get(..colon)?, raw.get(colon + 1..)?);
     let is_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
     let named = scheme.first()?.is_ascii_alphabetic() && scheme.iter().all(is_scheme);
-    named.then_some((Scheme::Other(scheme), rest))
+    named.then_some((OTHER, rest))
 }
 
 /// What follows the leading bytes of this class and escapes of two hex digits.
@@ -292,8 +303,7 @@ fn are_named(params: &[u8]) -> bool {
         if matches!(after, [] | [b';' | b'=', ..]) {
             return false;
         }
-        let len = after.iter().position(|byte| *byte == b';').unwrap_or(after.len());
-        rest = after.get(len..).unwrap_or_default();
+        rest = after.get(find(b';', after).unwrap_or(after.len())..).unwrap_or_default();
     }
     true
 }
@@ -319,7 +329,8 @@ fn same_number(ours: &[u8], theirs: &[u8]) -> bool {
     ours.len() <= 64 && theirs.len() <= 64 && digits(ours) == digits(theirs)
 }
 
-fn params_match(ours: &Uri<'_>, theirs: &Uri<'_>, decisive: impl Fn(&[u8]) -> bool) -> bool {
+/// `decisive` says of a name whether it matters even when only one side has them.
+fn params_match(ours: &Uri<'_>, theirs: &Uri<'_>, decisive: fn(&[u8]) -> bool) -> bool {
     // A name may stand only once (RFC 3261 s19.1.1); where it does not, one equal value is enough.
     let one_way = |from: &Uri<'_>, to: &Uri<'_>| {
         from.params().all(|(name, value)| {
@@ -358,15 +369,21 @@ fn headers_match(ours: Option<&[u8]>, theirs: Option<&[u8]>) -> bool {
 /// Names compare without case, values with it.
 fn same_header(ours: &[u8], theirs: &[u8]) -> bool {
     let ((our_name, our_value), (their_name, their_value)) =
-        (split_field(ours), split_field(theirs));
+        (split_field(ours, b'='), split_field(theirs, b'='));
     same_text(our_name, their_name) && unescaped(our_value).eq(unescaped(their_value))
 }
 
-fn split_field(field: &[u8]) -> (&[u8], &[u8]) {
-    match memchr::memchr(b'=', field) {
+fn split_field(field: &[u8], at: u8) -> (&[u8], &[u8]) {
+    match find(at, field) {
         Some(at) => (field.get(..at).unwrap_or_default(), field.get(at + 1..).unwrap_or_default()),
         None => (field, &[]),
     }
+}
+
+/// The parameters of sip URIs that matter even when only one side has them; all others then do not.
+fn is_decisive(name: &[u8]) -> bool {
+    let known = [&b"user"[..], b"ttl", b"method", b"maddr", b"transport"];
+    known.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// Visual separators of a telephone number (RFC 3966 s3).

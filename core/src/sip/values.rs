@@ -1,11 +1,10 @@
 //! The smaller typed values.
 
-use nom::Parser;
-
 use super::grammar::{ValueError, digits, lws, number, separator, token, trim};
 use super::message::Message;
 use super::name::{HeaderName, Method};
 use super::params::Params;
+use crate::scan::find;
 
 /// CSeq: a number below 2^31 and a method (RFC 3261 s8.1.1.5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,7 +19,7 @@ impl<'a> CSeq<'a> {
     /// Reads a CSeq value.
     pub fn parse(value: &'a [u8]) -> Result<Self, ValueError> {
         let (rest, digits) = digits(trim(value))?;
-        let (method, ()) = lws(rest)?;
+        let method = lws(rest);
         if method.len() == rest.len() {
             return Err(ValueError::Syntax);
         }
@@ -42,7 +41,7 @@ impl<'a> RAck<'a> {
     /// Reads a RAck value.
     pub fn parse(value: &'a [u8]) -> Result<Self, ValueError> {
         let (rest, response_number) = digits(trim(value))?;
-        let (cseq, ()) = lws(rest)?;
+        let cseq = lws(rest);
         if cseq.len() == rest.len() {
             return Err(ValueError::Syntax);
         }
@@ -202,7 +201,8 @@ pub struct ContentType<'a> {
 impl<'a> ContentType<'a> {
     /// Reads a media type.
     pub fn parse(value: &'a [u8]) -> Result<Self, ValueError> {
-        let (params, (kind, _, subtype)) = (token, separator('/'), token).parse(trim(value))?;
+        let (rest, kind) = token(trim(value))?;
+        let (params, subtype) = token(separator(b'/', rest)?)?;
         Ok(Self { kind, subtype, params: Params::validated(params)? })
     }
 
@@ -293,7 +293,7 @@ pub(super) fn header_number(name: HeaderName<'_>, value: &[u8]) -> Result<u32, V
         },
         HeaderName::RetryAfter => {
             let (rest, seconds) = digits(value)?;
-            let (rest, ()) = lws(rest)?;
+            let rest = lws(rest);
             match rest {
                 [] | [b';' | b'(', ..] => bounded(seconds, u32::MAX),
                 _ => Err(ValueError::Syntax),
@@ -316,7 +316,7 @@ fn bounded(digits: &[u8], maximum: u32) -> Result<u32, ValueError> {
 /// What stands before the parameters, and the parameters.
 fn split_params(value: &[u8]) -> Result<(&[u8], &[u8]), ValueError> {
     let value = trim(value);
-    let end = memchr::memchr(b';', value).unwrap_or(value.len());
+    let end = find(b';', value).unwrap_or(value.len());
     let (lead, params) = value.split_at_checked(end).ok_or(ValueError::Syntax)?;
     Ok((trim(lead), Params::validated(params)?))
 }

@@ -1,10 +1,7 @@
 //! Via: the path that a response takes back (RFC 3261 s20.42, RFC 3581).
 
-use nom::Parser;
-use nom::combinator::opt;
-use nom::sequence::preceded;
-
-use super::grammar::{Parsed, ValueError, before, lws, number, separator, token, trim};
+use super::grammar::trim;
+use super::grammar::{Parsed, Part, ValueError, is, lws, number, require_short, separator, token};
 use super::host::{Host, host, port};
 use super::params::Params;
 
@@ -12,13 +9,13 @@ use super::params::Params;
 #[derive(Clone, Copy, Debug)]
 pub struct Via<'a> {
     raw: &'a [u8],
-    transport: TransportName<'a>,
-    host: Host<'a>,
-    port: Option<u16>,
-    params: &'a [u8],
+    transport: Part,
+    host: Part,
+    port: u16,
+    params_start: u16,
     // what every message is asked for, seen while the parameters were checked
-    branch: Option<&'a [u8]>,
-    rport: Option<&'a [u8]>,
+    branch: Part,
+    rport: Part,
 }
 
 /// A transport as Via and the `transport` parameter of URIs name it.
@@ -70,40 +67,59 @@ impl<'a> TransportName<'a> {
 }
 
 impl<'a> Via<'a> {
-    /// Reads one value: `SIP/2.0/UDP host:port;params`. `ttl` and `rport` must be numbers.
+    /// Reads one value: `SIP/2.0/UDP host:port;params`. `ttl` and `rport` must be numbers. Of more
+    /// than 65,535 bytes it is refused.
     pub fn parse(raw: &'a [u8]) -> Result<Self, ValueError> {
-        let value = trim(raw);
-        let (rest, transport) = match value.strip_prefix(b"SIP/2.0/") {
+        let raw = trim(raw);
+        require_short(raw)?;
+        let (rest, transport) = match raw.strip_prefix(b"SIP/2.0/") {
             // As most peers write it.
             Some(rest) if rest.first().is_some_and(|byte| *byte > b' ') => token(rest)?,
-            _ => spaced_protocol(value)?,
+            _ => spaced_protocol(raw)?,
         };
-        let (after_space, ()) = lws(rest)?;
+        let after_space = lws(rest);
         if after_space.len() == rest.len() {
             return Err(ValueError::Syntax);
         }
         let (rest, host) = host(after_space)?;
-        let (params, port) = opt(preceded(separator(':'), port)).parse(rest)?;
-        let (mut branch, mut rport) = (None, None);
-        let params = Params::validated_each(params, |name, value| {
-            let text = value.unwrap_or_default();
-            match name.len() {
-                6 if name.eq_ignore_ascii_case(b"branch") => {
-                    branch.get_or_insert(text);
-                }
-                5 if name.eq_ignore_ascii_case(b"rport") => {
-                    value.map_or(Ok(0), |value| number(value, 65_535))?;
-                    rport.get_or_insert(text);
-                }
-                3 if name.eq_ignore_ascii_case(b"ttl") => {
+        let (params, port) = match separator(b':', rest) {
+            Ok(digits) => port(digits)?,
+            Err(_) => (rest, 0),
+        };
+        let mut via = Self {
+            raw,
+            transport: Part::within(raw, transport),
+            host: Part::within(raw, host.as_bytes()),
+            port,
+            params_start: (raw.len() - params.len()) as u16,
+            branch: Part::NONE,
+            rport: Part::NONE,
+        };
+        via.read_params(params)?;
+        Ok(via)
+    }
+
+    fn read_params(&mut self, params: &'a [u8]) -> Result<(), ValueError> {
+        let mut rest = params;
+        while let Some((name, value)) = Params::next_valid(&mut rest)? {
+            // One without a value is empty, and stands behind its name.
+            let text = value.unwrap_or(name.get(name.len()..).unwrap_or_default());
+            let seen = if is(name, b"branch") {
+                &mut self.branch
+            } else if is(name, b"rport") {
+                value.map_or(Ok(0), |value| number(value, 65_535))?;
+                &mut self.rport
+            } else {
+                if is(name, b"ttl") {
                     number(text, 255)?;
                 }
-                _ => {}
+                continue;
+            };
+            if !seen.is_there() {
+                *seen = Part::within(self.raw, text);
             }
-            Ok(())
-        })?;
-        let transport = TransportName::parse(transport);
-        Ok(Self { raw: value, transport, host, port, params, branch, rport })
+        }
+        Ok(())
     }
 
     /// The bytes of the value as they came.
@@ -113,27 +129,28 @@ impl<'a> Via<'a> {
 
     /// The bytes up to the parameters: protocol and sent-by.
     pub fn without_params(&self) -> &'a [u8] {
-        trim(before(self.raw, self.params))
+        trim(self.raw.get(..usize::from(self.params_start)).unwrap_or_default())
     }
 
     /// The transport.
     pub fn transport(&self) -> TransportName<'a> {
-        self.transport
+        TransportName::parse(self.transport.of(self.raw).unwrap_or_default())
     }
 
     /// The host of sent-by.
     pub fn host(&self) -> Host<'a> {
-        self.host
+        Host::unchecked(self.host.of(self.raw).unwrap_or_default())
     }
 
     /// The port of sent-by, where one is written.
     pub fn port(&self) -> Option<u16> {
-        self.port
+        let behind_host = self.raw.get(self.host.end()..usize::from(self.params_start));
+        behind_host.is_some_and(|port| !port.is_empty()).then_some(self.port)
     }
 
     /// All parameters.
     pub fn params(&self) -> Params<'a> {
-        Params::of_header(self.params)
+        Params::of_header(self.raw.get(usize::from(self.params_start)..).unwrap_or_default())
     }
 
     /// The value of a parameter, in any case; empty for one without a value.
@@ -143,7 +160,7 @@ impl<'a> Via<'a> {
 
     /// The `branch`, which names the transaction; `None` from RFC 2543 peers.
     pub fn branch(&self) -> Option<&'a [u8]> {
-        self.branch.filter(|branch| !branch.is_empty())
+        self.branch.of(self.raw).filter(|branch| !branch.is_empty())
     }
 
     /// The `received` address, as the next hop saw it; IPv6 with or without brackets.
@@ -153,7 +170,7 @@ impl<'a> Via<'a> {
 
     /// `rport` (RFC 3581): absent, asked for (`Some(None)`), or answered.
     pub fn rport(&self) -> Option<Option<u16>> {
-        let value = self.rport?;
+        let value = self.rport.of(self.raw)?;
         Some(number(value, 65_535).ok().and_then(|port| u16::try_from(port).ok()))
     }
 
@@ -170,11 +187,12 @@ impl<'a> Via<'a> {
 
 /// `sent-protocol`, with white space around its slashes: gives the transport.
 fn spaced_protocol(value: &[u8]) -> Parsed<'_, &[u8]> {
-    let mut protocol = (token, separator('/'), token, separator('/'), token);
-    let (rest, (name, _, version, _, transport)) = protocol.parse(value)?;
+    let (rest, name) = token(value)?;
+    let (rest, version) = token(separator(b'/', rest)?)?;
+    let (rest, transport) = token(separator(b'/', rest)?)?;
     if name.eq_ignore_ascii_case(b"SIP") && version == b"2.0" {
         Ok((rest, transport))
     } else {
-        Err(nom::Err::Error(()))
+        Err(ValueError::Syntax)
     }
 }

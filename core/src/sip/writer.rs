@@ -7,6 +7,7 @@ use super::grammar::is_token;
 use super::header::Header;
 use super::name::{HeaderName, Method};
 use super::start_line::StartLine;
+use crate::scan::{control, find2};
 
 /// Writes one message, piece by piece, into a caller's buffer.
 ///
@@ -102,14 +103,14 @@ impl<'b> Writer<'b> {
 
     /// A piece of a value.
     pub fn text(&mut self, text: &[u8]) -> &mut Self {
-        self.require(memchr::memchr3(b'\r', b'\n', 0, text).is_none());
+        self.require(is_one_line(text));
         self.push(text)
     }
 
     /// A piece of a value that was read from a message: each fold in it becomes one space.
     pub fn unfolded(&mut self, value: &[u8]) -> &mut Self {
         let mut rest = value;
-        while let Some(at) = memchr::memchr2(b'\r', b'\n', rest) {
+        while let Some(at) = find2(b'\r', b'\n', rest) {
             let (before, fold) = rest.split_at_checked(at).unwrap_or((rest, &[]));
             let after = match fold {
                 [b'\r', b'\n', after @ ..] | [b'\n', after @ ..] => after,
@@ -136,7 +137,7 @@ impl<'b> Writer<'b> {
             None => None,
         };
         let Some(text) = text else { return self.fail(WriteError::NoRoom) };
-        let (len, clean) = (text.len(), memchr::memchr3(b'\r', b'\n', 0, text).is_none());
+        let (len, clean) = (text.len(), is_one_line(text));
         self.require(clean);
         self.len += len;
         self
@@ -201,7 +202,7 @@ impl<'b> Writer<'b> {
     pub fn quoted(&mut self, text: &[u8]) -> &mut Self {
         self.push(b"\"");
         let mut rest = text;
-        while let Some(at) = memchr::memchr2(b'"', b'\\', rest) {
+        while let Some(at) = find2(b'"', b'\\', rest) {
             let (before, after) = rest.split_at_checked(at).unwrap_or((rest, &[]));
             let (special, after) = after.split_at_checked(1).unwrap_or((after, &[]));
             self.text(before).push(b"\\").push(special);
@@ -373,6 +374,19 @@ fn longest_zeros(groups: &[u16; 8]) -> core::ops::Range<usize> {
         }
     }
     longest
+}
+
+/// Whether nothing in it could end the line or the message.
+fn is_one_line(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let Some(at) = control(rest) {
+        match rest.get(at..) {
+            Some([b'\r' | b'\n' | 0, ..]) | None => return false,
+            Some([_, after @ ..]) => rest = after,
+            Some([]) => break,
+        }
+    }
+    true
 }
 
 fn is_name(name: &[u8]) -> bool {
