@@ -184,11 +184,12 @@ pub(super) fn digits(input: &[u8]) -> Parsed<'_, &[u8]> {
     some(input, DIGIT)
 }
 
-/// The leading bytes of these classes, at least one.
-fn some(input: &[u8], classes: u8) -> Parsed<'_, &[u8]> {
-    match leading(input, classes) {
-        ([], _) => Err(ValueError::Syntax),
-        (taken, rest) => Ok((rest, taken)),
+/// The leading bytes of this class, at least one.
+#[inline(never)]
+fn some(input: &[u8], class: u8) -> Parsed<'_, &[u8]> {
+    match input.split_at_checked(leading_len(input, class)) {
+        Some((taken @ [_, ..], rest)) => Ok((rest, taken)),
+        _ => Err(ValueError::Syntax),
     }
 }
 

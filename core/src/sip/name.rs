@@ -248,7 +248,7 @@ pub(super) fn index_of(name: &[u8]) -> u8 {
     loop {
         match SLOTS.get(usize::from(slot)) {
             Some(index) if *index != UNKNOWN => {
-                if known_name(*index).eq_ignore_ascii_case(name) {
+                if same(known_name(*index), name) {
                     return *index;
                 }
             }
@@ -256,6 +256,12 @@ pub(super) fn index_of(name: &[u8]) -> u8 {
         }
         slot = slot.wrapping_add(1);
     }
+}
+
+/// `eq_ignore_ascii_case`, but quick where the case is the same.
+fn same(ours: &[u8], theirs: &[u8]) -> bool {
+    let alike = |(a, b): (&u8, &u8)| a == b || (a ^ b == 0x20 && a.is_ascii_alphabetic());
+    ours.len() == theirs.len() && ours.iter().zip(theirs).all(alike)
 }
 
 fn known_name(index: u8) -> &'static [u8] {
@@ -388,7 +394,7 @@ static SLOTS: [u8; 256] = slots();
 
 #[allow(clippy::indexing_slicing)]
 const fn slots() -> [u8; 256] {
-    assert!(KNOWN < 128, "the table must stay more than half empty");
+    const { assert!(KNOWN < 128, "the table must stay more than half empty") };
     let mut table = [UNKNOWN; 256];
     let mut index = 0;
     while index < KNOWN {
