@@ -1,8 +1,13 @@
 //! Whether the headers that the library knows are well-formed, for tools and for strict peers.
 
+use nom::Parser;
+use nom::bytes::complete::{tag, take, take_while_m_n, take_while1};
+use nom::character::complete::char;
+use nom::combinator::verify;
+
 use super::address::{Contact, NameAddr};
 use super::auth::{AuthParams, Challenge, Credentials};
-use super::grammar::{ValueError, lws, number, quoted_string, token, trim};
+use super::grammar::{Parsed, ValueError, by, lws, quoted_string, token, trim};
 use super::head::is_call_id;
 use super::header::Header;
 use super::message::Message;
@@ -107,36 +112,32 @@ fn challenges(value: &[u8]) -> Result<(), ValueError> {
 
 /// `warn-code SP warn-agent SP warn-text` (RFC 3261 s20.43).
 fn warning(value: &[u8]) -> Result<(), ValueError> {
-    let mut parts = value.splitn(3, |byte| *byte == b' ');
-    let (code, agent, text) = (parts.next(), parts.next(), parts.next());
-    let well_formed = code.is_some_and(|code| code.len() == 3 && number(code, 999).is_ok())
-        && agent.is_some_and(|agent| !agent.is_empty());
-    if !well_formed {
-        return Err(ValueError::Syntax);
-    }
-    match quoted_string(lws(text.unwrap_or_default()))? {
+    let agent = take_while1(|byte| byte != b' ');
+    let mut warning = (fixed_digits(3), char(' '), agent, char(' '), by(text));
+    match warning.parse(value)? {
         (rest, _) if trim(rest).is_empty() => Ok(()),
         _ => Err(ValueError::Syntax),
     }
 }
 
+fn text(input: &[u8]) -> Parsed<'_, &[u8]> {
+    quoted_string(lws(input))
+}
+
 /// `Sat, 13 Nov 2010 23:29:00 GMT`: no other zone (RFC 3261 s20.17).
 fn date(value: &[u8]) -> Result<(), ValueError> {
-    let is_digits = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
-    let mut parts = value.split(|byte| *byte == b' ');
-    let mut next = || parts.next().unwrap_or_default();
-    let (weekday, day, month, year, time, zone) = (next(), next(), next(), next(), next(), next());
-    let well_formed = matches!(weekday, [_, _, _, b','])
-        && day.len() == 2
-        && is_digits(day)
-        && MONTHS.contains(&month)
-        && year.len() == 4
-        && is_digits(year)
-        && matches!(time, [h @ .., b':', _, _, b':', _, _] if h.len() == 2)
-        && time.split(|byte| *byte == b':').all(is_digits)
-        && zone == b"GMT"
-        && parts.next().is_none();
-    if well_formed { Ok(()) } else { Err(ValueError::Syntax) }
+    let weekday = (take_while_m_n(3, 3, |byte| byte != b' '), tag(", "));
+    let month = verify(take(3usize), |month: &[u8]| MONTHS.contains(&month));
+    let day = (fixed_digits(2), char(' '), month, char(' '), fixed_digits(4), char(' '));
+    let time = (fixed_digits(2), char(':'), fixed_digits(2), char(':'), fixed_digits(2));
+    match (weekday, day, time, tag(" GMT")).parse(value)? {
+        ([], _) => Ok(()),
+        _ => Err(ValueError::Syntax),
+    }
+}
+
+fn fixed_digits<'a>(count: usize) -> impl Parser<&'a [u8], Output = &'a [u8], Error = ValueError> {
+    verify(take(count), |digits: &[u8]| digits.iter().all(u8::is_ascii_digit))
 }
 
 const MONTHS: [&[u8]; 12] = [

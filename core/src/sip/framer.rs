@@ -7,7 +7,6 @@ use super::header::{Span, line_end};
 use super::message::ParseError;
 use super::name::HeaderName;
 use crate::limits::MESSAGE_MAX;
-use crate::scan::find;
 
 /// Says how long the first message in the bytes of a stream is.
 ///
@@ -129,7 +128,7 @@ impl Framer {
     fn head_len(&mut self, bytes: &[u8]) -> Option<usize> {
         loop {
             let unseen = bytes.get(self.scanned..)?;
-            let Some(found) = find(b'\n', unseen) else {
+            let Some(found) = memchr::memchr(b'\n', unseen) else {
                 self.scanned = bytes.len();
                 return None;
             };

@@ -1,8 +1,8 @@
 //! The pieces of grammar that all headers share (RFC 3261 s25.1), each a function from the input to
 //! what follows and what was read.
 //!
-//! Not by a combinator library: one was here, and took three times the instructions and twice the
-//! flash of these loops.
+//! What every message has is read by these loops; rarer forms are put together from them by nom
+//! (see [`by`]), which costs several times the instructions.
 
 use core::fmt;
 
@@ -56,6 +56,32 @@ impl Iterator for Unquoted<'_> {
 
 /// What follows, and what was read.
 pub(super) type Parsed<'a, T> = Result<(&'a [u8], T), ValueError>;
+
+/// One of these functions as a parser of nom's.
+pub(super) fn by<'a, T>(
+    mut parse: impl FnMut(&'a [u8]) -> Parsed<'a, T>,
+) -> impl nom::Parser<&'a [u8], Output = T, Error = ValueError> {
+    move |input| parse(input).map_err(nom::Err::Error)
+}
+
+impl<'a> nom::error::ParseError<&'a [u8]> for ValueError {
+    fn from_error_kind(_: &'a [u8], _: nom::error::ErrorKind) -> Self {
+        Self::Syntax
+    }
+
+    fn append(_: &'a [u8], _: nom::error::ErrorKind, first: Self) -> Self {
+        first
+    }
+}
+
+impl From<nom::Err<Self>> for ValueError {
+    fn from(error: nom::Err<Self>) -> Self {
+        match error {
+            nom::Err::Error(error) | nom::Err::Failure(error) => error,
+            nom::Err::Incomplete(_) => Self::Syntax,
+        }
+    }
+}
 
 /// A stretch of a text, by its first byte and the one behind its last. Two bytes a position keep
 /// the typed values small, since they are moved a lot. What begins at 0 is not there at all.
@@ -203,18 +229,29 @@ pub(super) fn leading(input: &[u8], class: u8) -> (&[u8], &[u8]) {
 /// How many bytes of one class the input begins with.
 #[inline(never)]
 pub(super) fn leading_len(input: &[u8], class: u8) -> usize {
+    let outside = |byte: &u8| classes(*byte) & class == 0;
     // Four bytes a step: tags and branches are long.
-    let (chunks, _) = input.as_chunks::<4>();
+    let (chunks, rest) = input.as_chunks::<4>();
     let mut len = 0;
     for [a, b, c, d] in chunks {
-        if classes(*a) & classes(*b) & classes(*c) & classes(*d) & class == 0 {
-            break;
+        if outside(a) {
+            return len;
+        }
+        if outside(b) {
+            return len + 1;
+        }
+        if outside(c) {
+            return len + 2;
+        }
+        if outside(d) {
+            return len + 3;
         }
         len += 4;
     }
-    while let Some(byte) = input.get(len)
-        && classes(*byte) & class != 0
-    {
+    for byte in rest {
+        if outside(byte) {
+            break;
+        }
         len += 1;
     }
     len

@@ -217,16 +217,18 @@ impl Span {
         while let Some(b' ' | b'\t') = bytes.get(end) {
             (text_end, end) = line_end(bytes, end)?;
         }
-        let text = bytes.get(text_start..text_end).unwrap_or_default();
-        let (value_start, value_end) = match text {
-            // As most peers write it: nothing to look for.
-            [b' ', first, .., last] if *first > b' ' && *last > b' ' => (text_start + 1, text_end),
-            _ => {
-                let text = trim_start(text);
-                let value_start = text_end - text.len();
-                (value_start, value_start + trim_end(text).len())
-            }
-        };
+        let is_text = |at: usize| bytes.get(at).is_some_and(|byte| *byte > b' ');
+        let (mut value_start, mut value_end) = (text_start + 1, text_end);
+        // As most peers write it there is one space, and nothing to look for.
+        let usual = bytes.get(text_start) == Some(&b' ')
+            && is_text(value_start)
+            && value_start < text_end
+            && is_text(text_end - 1);
+        if !usual {
+            let text = trim_start(bytes.get(text_start..text_end).unwrap_or_default());
+            value_start = text_end - text.len();
+            value_end = value_start + trim_end(text).len();
+        }
         Ok(Some(Self { index, start, name_len, value_start, value_end, end }))
     }
 
