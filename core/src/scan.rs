@@ -27,19 +27,26 @@ pub(crate) fn is_visible(text: &[u8]) -> bool {
 /// at most 0x80.
 #[inline(always)]
 fn first(text: &[u8], from: u8, limit: u8) -> Option<usize> {
+    // Bytes below the limit borrow, so that their highest bit comes to be set. It is set, too, in
+    // bytes from 0x80 on; and above the first that borrowed, which does no harm.
+    let bytes_of = |word: &[u8; WORD]| usize::from_le_bytes(*word) ^ repeated(from);
+    let borrowed = |bytes: usize| bytes.wrapping_sub(repeated(limit)) & HIGHEST;
     let (words, rest) = text.as_chunks::<WORD>();
     let mut at = 0;
     for word in words {
-        let word = usize::from_le_bytes(*word) ^ repeated(from);
-        // Bytes below the limit borrow, so that their highest bit comes to be set. It is set, too,
-        // in bytes from 0x80 on; and above the first that borrowed, which does no harm.
-        let found = word.wrapping_sub(repeated(limit)) & HIGHEST;
-        if found != 0 && found & !word != 0 {
-            return Some(at + ((found & !word).trailing_zeros() / 8) as usize);
+        let bytes = bytes_of(word);
+        if borrowed(bytes) != 0 && borrowed(bytes) & !bytes != 0 {
+            return Some(at + ((borrowed(bytes) & !bytes).trailing_zeros() / 8) as usize);
         }
         at += WORD;
     }
-    rest.iter().position(|byte| byte ^ from < limit).map(|behind| at + behind)
+    for byte in rest {
+        if byte ^ from < limit {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
 }
 
 const fn repeated(byte: u8) -> usize {

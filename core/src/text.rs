@@ -76,7 +76,7 @@ impl<const N: usize> Packed<N> {
         if let Some(room) = block.get_mut(start..new_end) {
             room.copy_from_slice(text);
         }
-        for position in self.ends.iter_mut().skip(field) {
+        for position in self.ends.get_mut(field..).unwrap_or_default() {
             *position = (usize::from(*position) + text.len() - (end - start)) as u16;
         }
         Ok(())

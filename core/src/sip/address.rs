@@ -31,7 +31,12 @@ impl<'a> NameAddr<'a> {
 
     /// The same; `with_q` if a `q` parameter must be well-formed.
     fn parse_checked(raw: &'a [u8], with_q: bool) -> Result<Self, ValueError> {
-        let mut address = Self::without_tag(trim(raw))?;
+        let raw = trim(raw);
+        require_short(raw)?;
+        let (display_len, uri, params_start) = split(raw)?;
+        let (display_len, params_start) = (display_len as u16, params_start as u16);
+        let uri = Uri::parse(uri)?;
+        let mut address = Self { raw, uri, display_len, params_start, tag: Part::NONE };
         let (mut rest, mut tag) = (address.param_bytes(), None);
         while let Some((name, value)) = Params::next_valid(&mut rest)? {
             if is(name, b"tag") {
@@ -44,52 +49,6 @@ impl<'a> NameAddr<'a> {
             address.tag = Part::within(address.raw, tag);
         }
         Ok(address)
-    }
-
-    /// All but the parameters is checked.
-    fn without_tag(value: &'a [u8]) -> Result<Self, ValueError> {
-        require_short(value)?;
-        let (display, after) = match value {
-            [b'"', ..] => {
-                let (rest, display) = quoted_string(value)?;
-                (display, lws(rest))
-            }
-            _ => match find(b'<', value) {
-                Some(at) if !is_addr_spec(value, at) => {
-                    let (display, rest) = value.split_at_checked(at).ok_or(ValueError::Syntax)?;
-                    let display = trim(display);
-                    if !display.iter().all(|byte| is_display(*byte)) {
-                        return Err(ValueError::Syntax);
-                    }
-                    (display, rest)
-                }
-                _ => return Self::addr_spec(value),
-            },
-        };
-        let inside = after.strip_prefix(b"<").ok_or(ValueError::Syntax)?;
-        let close = find(b'>', inside).ok_or(ValueError::Syntax)?;
-        let (uri, rest) = inside.split_at_checked(close).ok_or(ValueError::Syntax)?;
-        let params_start = value.len() - rest.len() + 1;
-        Self::of_parts(value, display, uri, params_start)
-    }
-
-    fn addr_spec(value: &'a [u8]) -> Result<Self, ValueError> {
-        let end = value.iter().position(|byte| matches!(byte, b';' | b' ' | b'\t' | b'\r' | b'\n'));
-        let uri = value.get(..end.unwrap_or(value.len())).unwrap_or_default();
-        if uri.iter().any(|byte| matches!(byte, b',' | b'?')) {
-            return Err(ValueError::Syntax);
-        }
-        Self::of_parts(value, &[], uri, uri.len())
-    }
-
-    fn of_parts(
-        raw: &'a [u8],
-        display: &[u8],
-        uri: &'a [u8],
-        params_start: usize,
-    ) -> Result<Self, ValueError> {
-        let (display_len, params_start) = (display.len() as u16, params_start as u16);
-        Ok(Self { raw, uri: Uri::parse(uri)?, display_len, params_start, tag: Part::NONE })
     }
 
     fn param_bytes(&self) -> &'a [u8] {
@@ -131,6 +90,44 @@ impl<'a> NameAddr<'a> {
     /// The bytes up to the header parameters: what From and To keep in a dialog.
     pub fn without_params(&self) -> &'a [u8] {
         trim(self.raw.get(..usize::from(self.params_start)).unwrap_or_default())
+    }
+}
+
+/// The length of the display name, the URI, and where the parameters of the header begin.
+fn split(value: &[u8]) -> Result<(usize, &[u8], usize), ValueError> {
+    let (display, after) = match value {
+        [b'"', ..] => {
+            let (rest, display) = quoted_string(value)?;
+            (display, lws(rest))
+        }
+        _ => match find(b'<', value) {
+            Some(at) if !is_addr_spec(value, at) => {
+                let (display, rest) = value.split_at_checked(at).ok_or(ValueError::Syntax)?;
+                let display = trim(display);
+                if !display.iter().all(|byte| is_display(*byte)) {
+                    return Err(ValueError::Syntax);
+                }
+                (display, rest)
+            }
+            _ => {
+                let uri = addr_spec(value)?;
+                return Ok((0, uri, uri.len()));
+            }
+        },
+    };
+    let inside = after.strip_prefix(b"<").ok_or(ValueError::Syntax)?;
+    let close = find(b'>', inside).ok_or(ValueError::Syntax)?;
+    let (uri, rest) = inside.split_at_checked(close).ok_or(ValueError::Syntax)?;
+    Ok((display.len(), uri, value.len() - rest.len() + 1))
+}
+
+/// The URI of a value without angle brackets.
+fn addr_spec(value: &[u8]) -> Result<&[u8], ValueError> {
+    let end = value.iter().position(|byte| matches!(byte, b';' | b' ' | b'\t' | b'\r' | b'\n'));
+    let uri = value.get(..end.unwrap_or(value.len())).unwrap_or_default();
+    match uri.iter().any(|byte| matches!(byte, b',' | b'?')) {
+        true => Err(ValueError::Syntax),
+        false => Ok(uri),
     }
 }
 

@@ -243,12 +243,12 @@ impl<'a> AuthParams<'a> {
 impl<'a> Message<'a> {
     /// The challenges in this header, over all its lines. A malformed line gives none.
     pub fn challenges(&self, name: HeaderName<'static>) -> impl Iterator<Item = Challenge<'a>> {
-        let mut lines = self.lines(name);
+        let mut lines = self.values(name); // which are not split
         let mut rest: &'a [u8] = &[];
         core::iter::from_fn(move || {
             loop {
                 if rest.is_empty() {
-                    rest = lines.next()?.value;
+                    rest = lines.next()?;
                 }
                 match Challenge::parse(rest) {
                     Ok((challenge, after)) => {
@@ -328,7 +328,8 @@ fn read_params<'a>(
         match auth_param(next) {
             Ok((after, (name, value))) => {
                 let mut known = names.iter().zip(known.iter_mut());
-                if let Some((_, part)) = known.find(|(known, _)| is(name, known))
+                let is_it = |known: &[u8]| known.len() == name.len() && is(name, known);
+                if let Some((_, part)) = known.find(|(known, _)| is_it(known))
                     && !part.is_there()
                 {
                     *part = Part::within(whole, strip_quotes(value).unwrap_or(value));

@@ -124,7 +124,7 @@ pub(super) fn token(input: &[u8]) -> Parsed<'_, &[u8]> {
 }
 
 /// What follows optional white space, folds included.
-#[inline]
+#[inline(always)]
 pub(super) fn lws(input: &[u8]) -> &[u8] {
     match input {
         [first, ..] if *first <= b' ' => after_lws(input),
@@ -160,7 +160,7 @@ pub(super) fn quoted_string(input: &[u8]) -> Parsed<'_, &[u8]> {
     let [b'"', rest @ ..] = input else { return Err(ValueError::Syntax) };
     let mut rest = rest;
     loop {
-        rest = match leading(rest, QUOTABLE).1 {
+        rest = match rest.get(leading_len(rest, QUOTABLE)..).unwrap_or_default() {
             [b'"', rest @ ..] => return Ok((rest, before(input, rest))),
             [b'\\', b'\r' | b'\n', ..] => return Err(ValueError::Syntax),
             [b'\\', _, rest @ ..]
@@ -207,11 +207,15 @@ pub(super) fn number(digits: &[u8], maximum: u64) -> Result<u64, ValueError> {
 
 /// Digits at the start of the input.
 pub(super) fn digits(input: &[u8]) -> Parsed<'_, &[u8]> {
-    some(input, DIGIT)
+    let len = input.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    match input.split_at_checked(len) {
+        Some((digits @ [_, ..], rest)) => Ok((rest, digits)),
+        _ => Err(ValueError::Syntax),
+    }
 }
 
 /// The leading bytes of this class, at least one.
-#[inline(never)]
+#[inline(always)]
 fn some(input: &[u8], class: u8) -> Parsed<'_, &[u8]> {
     match input.split_at_checked(leading_len(input, class)) {
         Some((taken @ [_, ..], rest)) => Ok((rest, taken)),
@@ -315,8 +319,8 @@ pub(super) const URI_PARAM: u8 = 16;
 pub(super) const URI_HEADER: u8 = 32;
 /// Bytes of a quoted string that stand for themselves.
 const QUOTABLE: u8 = 64;
-/// Decimal digits.
-pub(super) const DIGIT: u8 = 128;
+/// What is visible, but for the comma: the bytes of a Call-ID.
+pub(super) const OPAQUE: u8 = 128;
 
 static CLASSES: [u8; 256] = class_table();
 
@@ -355,8 +359,8 @@ const fn class_table() -> [u8; 256] {
                 _ => URI_PARAM | URI_HEADER,
             };
         }
-        if byte.is_ascii_digit() {
-            table[at] |= DIGIT;
+        if byte > b' ' && !matches!(byte, b',' | 0x7f) {
+            table[at] |= OPAQUE;
         }
         at += 1;
     }

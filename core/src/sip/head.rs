@@ -3,10 +3,10 @@
 use core::fmt;
 
 use super::address::NameAddr;
-use super::grammar::{ValueError, number};
+use super::grammar::{OPAQUE, ValueError, leading_len, number};
 use super::message::Message;
 use super::name::{HeaderName, Method};
-use super::start_line::StartLine;
+use super::start_line::{StartLine, is_ours};
 use super::uri::Uri;
 use super::values::CSeq;
 use super::via::Via;
@@ -79,13 +79,8 @@ impl<'a> Head<'a> {
     pub fn parse(message: &Message<'a>) -> Result<Self, HeadError> {
         let start = message.start_line();
         let version = start.version();
-        if version != b"SIP/2.0" && !version.eq_ignore_ascii_case(b"SIP/2.0") {
+        if !is_ours(version) && !version.eq_ignore_ascii_case(b"SIP/2.0") {
             return Err(HeadError::Version);
-        }
-        for field in [Field::From, Field::To, Field::CallId, Field::CSeq, Field::MaxForwards] {
-            if message.count(field.name()) > 1 {
-                return Err(HeadError::Repeated(field));
-            }
         }
         let mut vias = message.values(HeaderName::Via);
         let via = vias.next().ok_or(HeadError::Missing(Field::Via))?;
@@ -93,6 +88,7 @@ impl<'a> Head<'a> {
         let to = required(message, Field::To)?;
         let call_id = required(message, Field::CallId)?;
         let cseq = required(message, Field::CSeq)?;
+        let max_forwards = only(message, Field::MaxForwards)?;
 
         let via = Via::parse(via).map_err(|error| HeadError::value(Field::Via, error))?;
         let from = NameAddr::parse(from).map_err(|error| HeadError::value(Field::From, error))?;
@@ -101,7 +97,7 @@ impl<'a> Head<'a> {
         if !is_call_id(call_id) {
             return Err(HeadError::Malformed(Field::CallId));
         }
-        let max_forwards = max_forwards(message)?;
+        let max_forwards = max_forwards.map_or(Ok(MAX_FORWARDS_DEFAULT), hops)?;
         let uri = request_uri(start, cseq)?;
         Ok(Self {
             start,
@@ -189,15 +185,21 @@ impl Field {
 }
 
 fn required<'a>(message: &Message<'a>, field: Field) -> Result<&'a [u8], HeadError> {
-    message.header(field.name()).ok_or(HeadError::Missing(field))
+    only(message, field)?.ok_or(HeadError::Missing(field))
 }
 
-fn max_forwards(message: &Message<'_>) -> Result<u8, HeadError> {
-    let Some(value) = message.header(HeaderName::MaxForwards) else {
-        return Ok(MAX_FORWARDS_DEFAULT);
-    };
+/// The value of a header that may stand only once.
+fn only<'a>(message: &Message<'a>, field: Field) -> Result<Option<&'a [u8]>, HeadError> {
+    match message.indexed(field.name().index()) {
+        (0, _) => Ok(None),
+        (1, value) => Ok(Some(value)),
+        _ => Err(HeadError::Repeated(field)),
+    }
+}
+
+fn hops(value: &[u8]) -> Result<u8, HeadError> {
     let value = number(value, 255).map_err(|error| HeadError::value(Field::MaxForwards, error))?;
-    u8::try_from(value).map_err(|_| HeadError::Range(Field::MaxForwards))
+    Ok(value as u8)
 }
 
 fn request_uri<'a>(start: StartLine<'a>, cseq: CSeq<'_>) -> Result<Option<Uri<'a>>, HeadError> {
@@ -214,7 +216,7 @@ fn request_uri<'a>(start: StartLine<'a>, cseq: CSeq<'_>) -> Result<Option<Uri<'a
 /// Opaque to us, so more than the grammar's `word` is let through, but nothing that could split
 /// or end a header.
 pub(super) fn is_call_id(value: &[u8]) -> bool {
-    !value.is_empty() && value.iter().all(|byte| *byte > b' ' && !matches!(byte, b',' | 0x7f))
+    !value.is_empty() && leading_len(value, OPAQUE) == value.len()
 }
 
 /// A request without the header was made by a peer of RFC 2543 (RFC 3261 s8.1.1.6).

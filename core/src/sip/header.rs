@@ -213,10 +213,14 @@ impl Span {
             },
         };
         let text_start = start + colon + 1;
-        let (mut text_end, mut end) = line_end(bytes, text_start)?;
-        while let Some(b' ' | b'\t') = bytes.get(end) {
-            (text_end, end) = line_end(bytes, end)?;
-        }
+        let mut from = text_start;
+        let (text_end, end) = loop {
+            let ends = find_line_end(bytes, from)?;
+            match bytes.get(ends.1) {
+                Some(b' ' | b'\t') => from = ends.1, // continued
+                _ => break ends,
+            }
+        };
         let is_text = |at: usize| bytes.get(at).is_some_and(|byte| *byte > b' ');
         let (mut value_start, mut value_end) = (text_start + 1, text_end);
         // As most peers write it there is one space, and nothing to look for.
@@ -260,8 +264,12 @@ fn field_name(field: &[u8]) -> Option<(u8, usize, usize)> {
 }
 
 /// Where the line that begins at `start` ends: before its line end, and after it.
-#[inline]
 pub(super) fn line_end(bytes: &[u8], start: usize) -> Result<(usize, usize), ParseError> {
+    find_line_end(bytes, start)
+}
+
+#[inline(always)]
+fn find_line_end(bytes: &[u8], start: usize) -> Result<(usize, usize), ParseError> {
     let mut from = start;
     loop {
         let rest = bytes.get(from..).ok_or(ParseError::Truncated)?;

@@ -209,14 +209,12 @@ impl<'a> Message<'a> {
         self.bytes
     }
 
-    /// The headers of this name, with everything that is needed to repeat them.
-    pub(super) fn lines(&self, name: HeaderName<'static>) -> impl Iterator<Item = Header<'a>> {
-        let (headers, count) = match self.index.entry(name) {
-            Some(entry) => (self.headers_from(entry), usize::from(entry.lines)),
-            None => (self.headers(), usize::MAX),
-        };
-        // `take` first looks whether it is done, so the walk ends at the last such line.
-        headers.filter(move |header| header.name == name).take(count)
+    /// How many lines an indexed header has, by its place, and the value of the first.
+    pub(super) fn indexed(&self, index: u8) -> (u16, &'a [u8]) {
+        match self.index.entries.get(usize::from(index)) {
+            Some(entry) => (entry.lines, self.bytes.get(entry.value()).unwrap_or_default()),
+            None => (0, &[]),
+        }
     }
 
     fn headers_from(&self, entry: Entry) -> Headers<'a> {

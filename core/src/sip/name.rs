@@ -330,13 +330,17 @@ pub(super) fn usual(field: &[u8]) -> Option<(u8, usize)> {
         ),
         b'U' => first_of!(b"User-Agent:" = UserAgent),
         b'E' => first_of!(b"Expires:" = Expires),
+        // One byte more than two words hold.
+        b'W' if field.get(16) == Some(&b':') && starts(field, b"WWW-Authenticate") => {
+            Some((Known::WwwAuthenticate as u8, 16))
+        }
         _ => None,
     }
 }
 
 /// Whether a field begins so, by comparing two words that may overlap.
 #[inline(always)]
-fn starts<const N: usize>(field: &[u8], prefix: &[u8; N]) -> bool {
+pub(super) fn starts<const N: usize>(field: &[u8], prefix: &[u8; N]) -> bool {
     const { assert!(N <= 16, "two words hold no more") };
     let Some(start) = field.first_chunk::<N>() else { return false };
     match N {

@@ -2,7 +2,7 @@
 
 use super::grammar::{TOKEN, leading};
 use super::message::ParseError;
-use super::name::Method;
+use super::name::{Method, starts};
 use crate::scan::{find, is_visible};
 
 /// The first line of a message.
@@ -69,9 +69,14 @@ impl<'a> StartLine<'a> {
     }
 }
 
+/// `SIP/2.0`, as most peers write it.
+pub(super) fn is_ours(version: &[u8]) -> bool {
+    version.len() == 7 && starts(version, b"SIP/2.0")
+}
+
 /// `SIP-Version`: any number, so that another version can be answered 505.
 fn is_version(version: &[u8]) -> bool {
-    if version == b"SIP/2.0" {
+    if is_ours(version) {
         return true;
     }
     let [b'S' | b's', b'I' | b'i', b'P' | b'p', b'/', numbers @ ..] = version else {

@@ -6,6 +6,7 @@ use nom::Parser;
 use super::grammar::by;
 use super::grammar::{Parsed, Part, ValueError, is, lws, number, require_short, separator, token};
 use super::host::{Host, host, port};
+use super::name::starts;
 use super::params::Params;
 
 /// One Via value.
@@ -75,9 +76,10 @@ impl<'a> Via<'a> {
     pub fn parse(raw: &'a [u8]) -> Result<Self, ValueError> {
         let raw = trim(raw);
         require_short(raw)?;
-        let (rest, transport) = match raw.strip_prefix(b"SIP/2.0/") {
-            // As most peers write it.
-            Some(rest) if rest.first().is_some_and(|byte| *byte > b' ') => token(rest)?,
+        // As most peers write it.
+        let usual = starts(raw, b"SIP/2.0/").then(|| raw.get(8..).unwrap_or_default());
+        let (rest, transport) = match usual {
+            Some(rest @ [first, ..]) if *first > b' ' => token(rest)?,
             _ => spaced_protocol(raw)?,
         };
         let after_space = lws(rest);
