@@ -367,6 +367,9 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
+        if matches!(self.phase(), Phase::Ended(_)) {
+            return;
+        }
         let _ = self.phone.shared.command(Command::HangUp(self.id));
     }
 }
