@@ -79,6 +79,9 @@ async fn receive_waiting(shared: &Arc<Shared>, udp: &UdpSocket, buffer: &mut [u8
         let Ok((length, remote)) = udp.try_recv_from(buffer) else { return };
         receive(shared, remote, buffer.get(..length).unwrap_or_default());
     }
+    // The application's turn: while datagrams keep coming, a call that nobody gets to take is
+    // refused as busy.
+    tokio::task::yield_now().await;
 }
 
 fn receive(shared: &Shared, remote: core::net::SocketAddr, bytes: &[u8]) {
