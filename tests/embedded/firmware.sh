@@ -12,7 +12,7 @@
 #                             figures of a run, as `figures` reads them from its output
 #   features                  what each Cargo feature adds
 #   figures                   standard input: the output of a run; prints NAME=VALUE
-#   check                     all of these, netcheck on both boards
+#   check                     all of these, netcheck and phone on both boards
 #
 #   BOARD     mps2-an386 (Cortex-M4F, default) or lm3s6965evb (Cortex-M3)
 #   LIMIT_S   seconds that a run may take (60)
@@ -110,8 +110,10 @@ phone() {
   asterisk_up
   run phone $(account 100) | tee "$WORK/phone"
   local recording levels tone
-  expect "622 read every digit" grep -q ' dtmf exten=622 from=100 .*value=1234567890\*#ABCD$' "$EVENTS"
-  expect "no RTP was lost" grep -q ' hangup exten=604 from=100 .*;lp=0;.*;rlp=0;' "$EVENTS"
+  expect "622 read every digit" reported ' dtmf exten=622 from=100 .*value=1234567890\*#ABCD$'
+  # While the host is busy, the second board's emulated controller loses a frame now and then.
+  [ "$BOARD" = lm3s6965evb ] ||
+    expect "no RTP was lost" reported ' hangup exten=604 from=100 .*;lp=0;.*;rlp=0;'
   recording=$(sed -n 's/.* record exten=604 from=100 .*value=//p' "$EVENTS" | tail -1)
   read -r levels tone < <(tests/interop/wavinfo.pl "$recording" |
     sed -n 's/.*levels=\([0-9,]*\) tone=\([0-9]*\).*/\1 \2/p')
@@ -140,7 +142,7 @@ answer() {
   cat "$WORK/answer"
   expect "it heard the digits" grep -q '^call over: digits 1234# ' "$WORK/answer"
   expect "it heard the tone" awk '/^call over/ && $(NF - 1) > 2000 {heard = 1} END {exit !heard}' "$WORK/answer"
-  expect "612 read its digits" grep -q ' dtmf exten=612 from=101 .*value=42$' "$EVENTS"
+  expect "612 read its digits" reported ' dtmf exten=612 from=101 .*value=42$'
 }
 
 # The program of the README: 600 returns its digits.
@@ -159,6 +161,7 @@ check() {
   BOARD=lm3s6965evb
   build
   netcheck
+  phone
   BOARD=mps2-an386
   build
   netcheck | tee "$WORK/netcheck"
@@ -180,7 +183,11 @@ asterisk_up() {
   HOST_IP=$INTEROP_IP
   EVENTS=${INTEROP_RUN:-${INTEROP_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/sansip-interop}/run}/asterisk-$INTEROP_IP/results/events.log
   tests/interop/asterisk-up.sh
+  SEEN=$(cat "$EVENTS" 2>/dev/null | wc -l)
 }
+
+# Whether Asterisk has said so since it was last asked for.
+reported() { tail -n "+$((SEEN + 1))" "$EVENTS" | grep "$1" >/dev/null; }
 
 account() {
   echo "identity=sip:$1@$INTEROP_IP:5060 password=test$1 address=$INTEROP_IP sip-port=$SIP_PORT rtp-port=$RTP_PORT"
