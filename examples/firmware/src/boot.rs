@@ -28,8 +28,8 @@ pub fn run<S>(
     let (stack, network) = embassy_net::new(nic, config, resources, seed);
     let (phone, mut runner) = Phone::bind(stack, PHONE.take(), phone_settings(&settings), entropy);
     if settings.text("trace").is_some() {
-        static TRACE: ConstStaticCell<Console> = ConstStaticCell::new(CONSOLE);
-        runner = runner.with_trace(TRACE.take());
+        static TRACE: StaticCell<Console> = StaticCell::new(); // not all zero, so not a constant
+        runner = runner.with_trace(TRACE.init(CONSOLE));
     }
     executor::run(|spawner| {
         match (run_network(network), run_phone(runner), program(phone, settings)) {
