@@ -218,7 +218,7 @@ impl Endpoint<'_> {
         let mut writer = Writer::new(&mut self.scratch);
         let request = Request {
             method: Method::Register,
-            target: Target { uri, routes: &[], last: &[] },
+            target: Target::outside(uri, text(field::OUTBOUND_PROXY)),
             path: path.as_ref(),
             branch,
             from: Party::identity(text(field::DISPLAY_NAME), identity, &tag),

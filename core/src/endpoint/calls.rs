@@ -9,6 +9,7 @@ use crate::table::Id;
 use crate::time::Instant;
 
 use super::compose::{Branch, ContactKind, Party, Request, hex_text};
+use super::dialogs::Target;
 use super::slots::{
     CallSlot, Cancel, Change, DialogSlot, Machine, News, Purpose, Resolving, TransactionSlot,
     account_text, dialog_text as field,
@@ -304,10 +305,16 @@ impl Endpoint<'_> {
         let account = self.accounts.get(call.account);
         let account_block = self.account_text.block(call.account.index);
         let own = |which| account.map_or(&[][..], |slot| slot.text.get(account_block, which));
+        let begins = method == Method::Invite && text(field::REMOTE_TAG).is_empty();
+        let target = if begins {
+            Target::outside(text(field::TARGET), own(account_text::OUTBOUND_PROXY))
+        } else {
+            Target::of(text(field::TARGET), text(field::ROUTES))
+        };
         let mut writer = Writer::new(&mut self.scratch);
         let request = Request {
             method,
-            target: super::dialogs::Target::of(text(field::TARGET), text(field::ROUTES)),
+            target,
             path: path.as_ref(),
             branch,
             from: Party::value(text(field::LOCAL), text(field::LOCAL_TAG)),

@@ -97,7 +97,8 @@ pub struct Account<'c> {
     pub display_name: &'c str,
     /// URI of the server for REGISTER, `sip:example.com`; empty for none.
     pub registrar: &'c str,
-    /// URI that every request outside a dialog goes to first; empty for none.
+    /// URI that every request outside a dialog goes to first; empty for none. With `;lr` it is also
+    /// their Route, as RFC 3261 s8.1.2 recommends.
     pub outbound_proxy: &'c str,
     /// Name in digest credentials; the identity's user part where empty.
     pub auth_user: &'c str,

@@ -204,16 +204,23 @@ impl Endpoint<'_> {
     }
 }
 
-/// How a request inside a dialog is addressed.
+/// How a request is addressed.
 #[derive(Clone, Copy)]
 pub(super) struct Target<'x> {
     pub(super) uri: &'x [u8],
     pub(super) routes: &'x [u8],
-    /// The remote target as the last Route, behind a strict router; empty otherwise.
+    /// The remote target as the last Route, behind a strict router; outside dialogs the outbound
+    /// proxy; empty otherwise.
     pub(super) last: &'x [u8],
 }
 
 impl<'x> Target<'x> {
+    /// Outside dialogs: an outbound proxy that is a loose router is the route (RFC 3261 s8.1.2).
+    pub(super) fn outside(uri: &'x [u8], proxy: &'x [u8]) -> Self {
+        let is_loose = !proxy.is_empty() && Uri::parse(proxy).is_ok_and(|proxy| proxy.lr());
+        Self { uri, routes: &[], last: if is_loose { proxy } else { &[] } }
+    }
+
     /// From the remote target and the route set (RFC 3261 s12.2.1.1).
     pub(super) fn of(target: &'x [u8], routes: &'x [u8]) -> Self {
         let loose = Self { uri: target, routes, last: &[] };

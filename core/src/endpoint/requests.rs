@@ -80,7 +80,7 @@ impl Endpoint<'_> {
         let identity = own(account_text::IDENTITY);
         let written = Request {
             method,
-            target: Target { uri: &target, routes: &[], last: &[] },
+            target: Target::outside(&target, own(account_text::OUTBOUND_PROXY)),
             path: slot.path.as_ref(),
             branch: Branch { slot: id.index ^ self.mask, random: slot.random },
             from: Party::identity(own(account_text::DISPLAY_NAME), identity, &tag),

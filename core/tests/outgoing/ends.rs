@@ -51,6 +51,7 @@ fn a_cancel_is_the_invites_own() {
     assert_eq!(cancel.header("Call-ID"), invite.header("Call-ID"));
     assert_eq!(cancel.cseq(), invite.cseq());
     assert_eq!(cancel.to, invite.to);
+    assert_eq!(cancel.header("Route"), "<sip:192.0.2.10;lr>");
     assert_eq!(cancel.header("X-Device"), "door");
     assert!(cancel.all("Require").is_empty() && cancel.body().is_empty());
     let heard = scene.heard();

@@ -2,6 +2,8 @@
 
 use crate::support::script::{Caller, PEER, SERVER, Scene, Sent, audio, sdp};
 
+use sansip::endpoint::{Config, OutgoingRequest};
+
 use super::*;
 
 #[test]
@@ -27,6 +29,35 @@ fn loose_routes_are_taken_in_reverse_and_the_ack_follows_them() {
     let bye = scene.one("BYE");
     assert_eq!(bye.all("Route"), routes);
     assert_eq!(bye.to.to_string(), "192.0.2.30:5062");
+}
+
+#[test]
+fn a_loose_outbound_proxy_is_the_route_of_what_begins_no_dialog_yet() {
+    for (proxy, route) in [("sip:192.0.2.10;lr", "<sip:192.0.2.10;lr>"), ("sip:192.0.2.10", "")] {
+        let mut scene = Scene::with(Config::default(), |account| {
+            account.outbound_proxy = proxy;
+        });
+        let routes = |sent: &Sent| sent.all("Route").join(", ");
+        let register = scene.register();
+        assert_eq!((routes(&register).as_str(), register.to.to_string().as_str()), (route, SERVER));
+        scene.grant(&register, 3600);
+        let account = scene.account;
+        let target = "sip:bob@example.org";
+        let method = "MESSAGE";
+        let request = OutgoingRequest { account, method, target, headers: &[], body: None };
+        scene.node.endpoint.request(scene.now, request).unwrap();
+        let message = scene.one("MESSAGE");
+        assert_eq!((routes(&message).as_str(), message.to.to_string().as_str()), (route, SERVER));
+        let (call, invite) = scene.call_to(target, |_| {});
+        assert_eq!((routes(&invite).as_str(), invite.to.to_string().as_str()), (route, SERVER));
+        assert_eq!(invite.uri(), target);
+        // inside the dialog its own routes hold, here none
+        scene.answer(&invite, 200, "bob", &["Contact: <sip:bob@192.0.2.20>"], &audio());
+        let ack = scene.one("ACK");
+        assert_eq!((routes(&ack).as_str(), ack.to.to_string().as_str()), ("", PEER));
+        scene.node.endpoint.hang_up(scene.now, call).unwrap();
+        assert_eq!(routes(&scene.one("BYE")), "");
+    }
 }
 
 #[test]
