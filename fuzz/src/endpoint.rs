@@ -213,10 +213,14 @@ pub fn endpoint(data: &[u8]) {
     let mut last: Vec<u8> = vec![];
     while let Some(choice) = program.byte() {
         match choice % 8 {
-            0 => phone.receive(now, program.bytes()),
+            0 => phone.receive(now, program.message()),
             1 => phone.command(now, program.byte().unwrap_or(0)),
             2 => phone.pass(&mut now, Duration::from_millis(program.number().into())),
-            3 => phone.pass(&mut now, Duration::from_secs(u64::from(program.byte().unwrap_or(0)))),
+            // twice 64 * T1 at most: what refreshes later is reached by several, each with its turns
+            3 => {
+                let span_s = program.byte().unwrap_or(0) & 63;
+                phone.pass(&mut now, Duration::from_secs(span_s.into()));
+            }
             4 => {
                 // an answer to what we sent last
                 if let Some(request) = phone.sent.pop_back() {

@@ -34,6 +34,14 @@ impl<'d> Program<'d> {
         taken
     }
 
+    /// As [`bytes`](Self::bytes) with two bytes of length: a whole message.
+    pub(crate) fn message(&mut self) -> &'d [u8] {
+        let len = usize::from(self.number()).min(self.data.len());
+        let (taken, rest) = self.data.split_at(len);
+        self.data = rest;
+        taken
+    }
+
     pub(crate) fn number(&mut self) -> u16 {
         u16::from(self.byte().unwrap_or(0)) << 8 | u16::from(self.byte().unwrap_or(0))
     }

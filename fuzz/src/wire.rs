@@ -4,7 +4,7 @@ use sansip::rtp::{self, rtcp as reports};
 use sansip::sdp::{LocalMedia, Origin, Session, accept_answer, answer, write_offer};
 use sansip::sip::{
     Challenge, Contact, Credentials, Frame, Framer, Head, HeaderName, Message, Method, NameAddr,
-    ResponseOptions, Uri, Via, WriteError, Writer,
+    ResponseOptions, StartLine, Uri, Via, WriteError, Writer,
 };
 
 /// Any bytes parse or are refused; what parses is rebuilt byte for byte from its parts; a head
@@ -30,7 +30,15 @@ pub fn message(data: &[u8]) {
     }
     assert!(headers <= data.len());
     // the start line is written in its one right form; headers stay as they came
-    let len = writer.outcome().expect("a message fits into its own length");
+    let outcome = writer.outcome();
+    if let StartLine::Response { reason, .. } = message.start_line()
+        && reason.iter().any(|byte| matches!(byte, 0 | b'\r'))
+    {
+        // read for the sake of the call, written never (RFC 3261 s25.1, Reason-Phrase)
+        assert_eq!(outcome, Err(WriteError::Injection));
+        return;
+    }
+    let len = outcome.expect("a message fits into its own length");
     let after_line = |bytes: &[u8]| bytes.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
     let (ours, theirs) = (&room[..len], message.bytes());
     let (ours, theirs) = (&ours[after_line(ours)..], &theirs[after_line(theirs)..]);
