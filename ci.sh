@@ -7,7 +7,8 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 
-STEPS=(fmt lint doc test no-std boards features msrv sim instructions interop firmware fuzz audit)
+STEPS=(fmt lint doc test no-std boards features msrv sim determinism instructions interop firmware
+  fuzz audit)
 # Seeds of the simulator that no earlier commit had.
 FRESH_SEEDS=1000
 BARE_METAL_TARGETS=(thumbv6m-none-eabi thumbv7em-none-eabihf thumbv8m.main-none-eabihf
@@ -101,6 +102,24 @@ step_sim() { # the simulator: fixed seeds, fresh ones of this commit, media, and
   "$sim" --seeds 0..100 --calls 10 --twice
 }
 
+step_determinism() { # a seed gives the same bytes in release, in debug and on 32 bits
+  local target=i686-unknown-linux-musl release debug narrow
+  cargo build --quiet --locked --release -p sansip-sim --bin sim
+  # with the features that the tests have built everything with
+  cargo build --quiet --locked --workspace --all-features --bin sim
+  release=$(hashes release/sim)
+  debug=$(hashes debug/sim)
+  [ "$release" = "$debug" ] || { diff <(echo "$release") <(echo "$debug"); return 1; }
+  rust_std_for $target || skip_toolchain "no Rust library for $target to be had"
+  # rust-lld comes with the toolchain, and a short build is worth more than a fast program here.
+  CARGO_TARGET_I686_UNKNOWN_LINUX_MUSL_LINKER=rust-lld CARGO_PROFILE_RELEASE_LTO=off \
+    CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0 \
+    cargo build --quiet --locked --release -p sansip-sim --bin sim --target $target
+  narrow=$(hashes $target/release/sim)
+  [ "$release" = "$narrow" ] || { diff <(echo "$release") <(echo "$narrow"); return 1; }
+  echo "100 seeds, the same on 64 bits in release and debug and on 32 bits: $(sha256sum <<<"$release")"
+}
+
 step_instructions() { # exact costs under callgrind stay within core/benches/instructions.tsv
   local code=0
   tests/ci/instructions.sh || code=$?
@@ -184,6 +203,15 @@ costs_no_flash() {
   for name in "$@"; do
     grep -q " [bB] .*::$name\$" <<<"$symbols" || { echo "$program: $name is not in .bss"; return 1; }
   done
+}
+
+# hashes PROGRAM: a line a seed, of all bytes and events of its run.
+hashes() { "$(target_dir)/$1" --seeds 0..100 --calls 4 --hashes | grep ^hash; }
+
+# rust_std_for TARGET: the toolchain has its standard library, or gets it.
+rust_std_for() {
+  compgen -G "$(rustc --print sysroot)/lib/rustlib/$1/lib/libstd-*.rlib" >/dev/null ||
+    timeout 120 rustup target add "$1" >/dev/null 2>&1
 }
 
 target_dir() { echo "${CARGO_TARGET_DIR:-$PWD/target}"; }
