@@ -94,7 +94,6 @@ impl Endpoint<'_> {
             Ok(len) => self.send_response(now, invite, status, len),
             Err(_) => self.close_transaction(invite),
         }
-        self.transactions.update(invite, |slot| slot.call = None);
     }
 
     /// Answer the INVITE of an incoming call with 1xx or 200, with SDP where media is given.

@@ -2,10 +2,10 @@
 
 use crate::call::State;
 use crate::sdp::{self, LocalMedia};
-use crate::sip::{ContentType, HeaderName, Message, Method, Writer};
+use crate::sip::{ContentType, Head, HeaderName, Message, Method, Writer};
 use crate::table::Id;
 use crate::time::Instant;
-use crate::transaction::Event as Happening;
+use crate::transaction::{Event as Happening, ServerRequest};
 
 use super::calls::SDP;
 use super::compose::write_allow;
@@ -200,8 +200,33 @@ impl Endpoint<'_> {
             }
         }
         if let Err(status) = self.new_incoming_call(now, received, account, late_offer) {
-            self.refuse(received, status);
+            self.refuse_for_good(now, received, status);
         }
+    }
+
+    /// Refuse a call for want of room, and remember it where memory is to spare: else a late copy
+    /// of its INVITE would ring once there is room again, when the caller has long gone.
+    ///
+    /// The machine is that of other requests: it answers each copy and repeats nothing by itself,
+    /// so that a forged INVITE is answered with no more than one response.
+    fn refuse_for_good(&mut self, now: Instant, received: &Received<'_>, status: u16) {
+        let path = received.reply_path();
+        // a message that is too long today is too long for ever
+        if status == 513 || self.is_tight(self.calls.len()) {
+            self.refuse(received, status);
+            return;
+        }
+        let opened = self.open_server(now, path, &received.head, Need::New, Purpose::None);
+        let Ok(id) = opened else {
+            self.refuse(received, status);
+            return;
+        };
+        let timing = self.timing(Some(&path));
+        self.transactions.update(id, |slot| {
+            slot.machine = Machine::ServerRequest(ServerRequest::start(now, &timing));
+        });
+        self.answer_given(now, received, id, status);
+        self.stats.refused += 1;
     }
 
     fn new_incoming_call(
@@ -242,7 +267,8 @@ impl Endpoint<'_> {
             ..DialogSlot::IDLE
         };
         let dialog = self.dialogs.insert(slot).ok_or(503_u16)?;
-        let filled = self.fill_incoming_dialog(received, call, dialog).map_err(|_| 513_u16);
+        let random = self.random_tag();
+        let filled = self.fill_incoming_dialog(received, call, dialog, random).map_err(|_| 513_u16);
         let opened = filled.and_then(|()| {
             let path = received.reply_path();
             self.open_server(now, path, &received.head, Need::New, Purpose::Invite).map_err(|_| 503)
@@ -264,6 +290,7 @@ impl Endpoint<'_> {
             slot.message = Some(buffer);
             slot.call = Some(call);
             slot.account = account;
+            slot.random = random;
         });
         self.calls.update(call, |slot| {
             slot.dialog = dialog;
@@ -277,9 +304,9 @@ impl Endpoint<'_> {
         received: &Received<'_>,
         call: Id,
         dialog: Id,
+        random: u64,
     ) -> Result<(), Error> {
         let head = &received.head;
-        let random = self.random_tag();
         let tag = self.call_tag(call, random);
         self.set_dialog_field(dialog, field::CALL_ID, head.call_id)?;
         self.set_dialog_field(dialog, field::LOCAL_TAG, &tag)?;
@@ -299,14 +326,16 @@ impl Endpoint<'_> {
     /// An ACK: for a final failure it has the INVITE's branch, for a 2xx its own.
     fn acknowledge(&mut self, now: Instant, received: &Received<'_>) {
         let head = &received.head;
-        let by_branch = self.find_server(head, Method::Invite);
+        // an ACK for a refusal that the caller saw instead is none for our 2xx
+        let by_branch =
+            self.find_server(head, Method::Invite).filter(|id| self.fits_2xx(*id, head));
         let by_dialog = || {
             let (call, _) = self.find_dialog(head)?;
             let id = self.calls.get(call)?.invite?;
             (self.transactions.get(id)?.cseq == head.cseq.number).then_some(id)
         };
         // a call that ended meanwhile left its 2xx behind, which this silences
-        let by_request = || self.find_orphan(head);
+        let by_request = || self.find_orphan(head).filter(|id| self.fits_2xx(*id, head));
         let Some(id) = by_branch.or_else(by_dialog).or_else(by_request) else {
             self.stats.stray += 1;
             return;
@@ -320,6 +349,13 @@ impl Endpoint<'_> {
         };
         self.call_acknowledged(now, call, id, Some(received));
         self.forget_response(id);
+    }
+
+    /// Whether this ACK can be one for the transaction's response: that to a 2xx has its To tag
+    /// (RFC 3261 s13.2.2.4, s12.2.1.1).
+    fn fits_2xx(&self, id: Id, ack: &Head<'_>) -> bool {
+        let tag = self.tag_given_to(id).filter(|_| self.awaits_ack(id));
+        tag.is_none_or(|tag| ack.to_tag == Some(&tag))
     }
 
     /// Whether a 2xx of ours waits for its ACK.
@@ -428,14 +464,10 @@ impl Endpoint<'_> {
         }
     }
 
-    /// The To tag of our responses to an INVITE, which that of its CANCEL has too
-    /// (RFC 3261 s9.2): of its call, or else of the response that is kept.
-    fn tag_given_to(&self, invite: Id) -> Option<heapless::Vec<u8, 24>> {
-        let call = self.transactions.get(invite)?.call.and_then(|call| self.calls.get(call));
-        let tag = match call {
-            Some(call) => self.dialog_field(call.dialog, field::LOCAL_TAG),
-            None => super::responses::tag_of_to(&self.kept_response(invite)?)?,
-        };
-        heapless::Vec::from_slice(tag).ok()
+    /// The To tag of our responses to an INVITE that made a call, which that of its CANCEL has too
+    /// (RFC 3261 s9.2), also when the call is gone.
+    fn tag_given_to(&self, invite: Id) -> Option<[u8; 24]> {
+        let slot = self.transactions.get(invite).filter(|slot| slot.purpose == Purpose::Invite)?;
+        Some(self.call_tag(slot.call?, slot.random))
     }
 }

@@ -119,11 +119,22 @@ impl Endpoint<'_> {
             self.refuse(received, status); // without a memory; a repetition may get 481
             return None;
         };
+        self.answer_given(now, received, id, status);
+        Some(id)
+    }
+
+    /// Answer the request of a new transaction at once, with nothing but a status.
+    pub(super) fn answer_given(
+        &mut self,
+        now: Instant,
+        received: &Received<'_>,
+        id: Id,
+        status: u16,
+    ) {
         let source = Source::Given(id, &received.message);
         match self.write_response(source, None, status, &[], |writer, _| writer.finish()) {
             Ok(len) => self.send_response(now, id, status, len),
             Err(_) => self.close_transaction(id),
         }
-        Some(id)
     }
 }

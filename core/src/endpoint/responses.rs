@@ -431,7 +431,7 @@ impl Endpoint<'_> {
     }
 }
 
-pub(super) fn tag_of_to<'m>(message: &Message<'m>) -> Option<&'m [u8]> {
+fn tag_of_to<'m>(message: &Message<'m>) -> Option<&'m [u8]> {
     Head::parse(message).ok()?.to_tag
 }
 

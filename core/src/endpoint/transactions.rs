@@ -54,7 +54,7 @@ impl Endpoint<'_> {
         self.transactions.insert(slot).ok_or(Error::NoRoom)
     }
 
-    fn is_tight(&self, reserve: usize) -> bool {
+    pub(super) fn is_tight(&self, reserve: usize) -> bool {
         self.transactions.free() <= reserve || self.buffers.free() <= reserve
     }
 

@@ -27,6 +27,9 @@ fn the_caller_gives_up() {
     scene.hear_from(PEER, &ack);
     assert_eq!(scene.node.endpoint.answer(scene.now, call, Scene::media()), Err(Error::Gone));
     assert_eq!(scene.heard(), []);
+    // and once more, when call and 487 are gone
+    scene.hear_from(PEER, &cancel);
+    assert_eq!(scene.one("200 CANCEL").text, ok.text);
     scene.assert_idle();
     // long after, there is nothing to cancel
     scene.sent();
@@ -72,6 +75,26 @@ fn a_hang_up_before_the_ack_sends_its_bye_after_it() {
     scene.answer(&bye, 200, "", &[], "");
     assert_eq!(scene.heard(), []);
     scene.assert_idle();
+}
+
+#[test]
+fn an_ack_with_the_branch_of_the_invite_counts_only_with_the_tag_of_the_200() {
+    let mut scene = Scene::new();
+    let (call, mut caller) = scene.ringing();
+    answer(&mut scene, call);
+    let ok = scene.one("200 INVITE");
+    scene.heard();
+    // for a refusal that somebody else gave on the way
+    let other = caller.like_invite("ACK", "other");
+    scene.hear_from(PEER, &other);
+    assert_eq!(scene.heard(), []);
+    scene.run_ms(500);
+    assert_eq!(scene.one("200 INVITE").text, ok.text);
+    // as some write it, with the right tag
+    caller.learn(&ok);
+    let own = caller.like_invite("ACK", ok.tag_of_to().unwrap());
+    scene.hear_from(PEER, &own);
+    assert_eq!(scene.heard(), [Heard::Established(call)]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What the rules refuse.
 
+use crate::support::Heard;
 use crate::support::script::{Caller, PEER, Scene, audio};
 
 #[test]
@@ -135,4 +136,36 @@ fn more_calls_than_there_is_room_for_are_busy() {
     }
     assert_eq!(scene.labels(), ["486 INVITE", "486 INVITE"]);
     assert_eq!(scene.heard().len(), 4);
+}
+
+#[test]
+fn a_late_copy_of_a_call_that_was_refused_as_busy_does_not_ring() {
+    let mut scene = Scene::new();
+    let mut callers = Vec::new();
+    for number in 0..5 {
+        let mut caller = Caller::new();
+        caller.call_id = format!("call{number}");
+        caller.invite = caller.request(&mut scene, "INVITE", &[], &audio());
+        scene.hear_from(PEER, &caller.invite);
+        callers.push(caller);
+    }
+    let busy = scene.one("486 INVITE");
+    assert_eq!(scene.heard().len(), 4);
+    let first = scene.node.last_call();
+    scene.node.endpoint.reject(scene.now, first, 603).unwrap();
+    scene.one("603 INVITE");
+    scene.heard();
+    let [.., late] = callers.as_slice() else { panic!() };
+    for _ in 0..2 {
+        scene.hear_from(PEER, &late.invite);
+        assert_eq!(scene.one("486 INVITE").text, busy.text);
+    }
+    // it is not repeated by itself, whoever pretended to be its sender
+    scene.run_ms(450);
+    scene.hear_from(PEER, &late.like_invite("ACK", busy.tag_of_to().unwrap()));
+    let again: Vec<_> = scene.labels().into_iter().filter(|label| label == "486 INVITE").collect();
+    assert!(again.is_empty());
+    scene.run_s(20);
+    assert!(!scene.labels().contains(&"486 INVITE".to_owned()));
+    assert!(!scene.heard().iter().any(|heard| matches!(heard, Heard::Incoming(_))));
 }
