@@ -310,8 +310,6 @@ impl Endpoint<'_> {
             .and_then(|sent| granted_life(&received.message, &sent, asked));
         match life {
             Some(life) if life > 0 => {
-                // a life of 136 years is a misunderstanding; a refresh a day harms nobody
-                let life = life.min(LIFE_MAX_S);
                 let span = Duration::from_secs(life.into());
                 self.accounts.update(account, |slot| {
                     slot.registration.granted(now, span, spread);
@@ -361,6 +359,7 @@ impl Endpoint<'_> {
         may_retry: bool,
         wait: Option<Duration>,
     ) {
+        self.forget_challenges(now, account);
         let spread = self.random.u32(Draw::Jitter);
         let wait = self
             .accounts
@@ -430,17 +429,36 @@ pub(super) fn headers_of<'x>(
     }
 }
 
-/// The life that a 200 to REGISTER grants our binding: `expires` of our Contact, else Expires, else
-/// what we asked for (RFC 3261 s10.2.4). `None` where our Contact is not there.
+/// The life that a 200 to REGISTER grants our binding, seconds: `expires` of our Contact, else
+/// Expires, else what we asked for (RFC 3261 s10.2.4). `None` where nothing shows that we are bound.
+///
+/// A registrar may shorten what was asked (s10.3 step 7), and nothing says that it may lengthen it.
+/// Some do all the same, to spare themselves traffic, so a longer life counts as the one we asked
+/// for: to refresh too early harms nobody, to believe a damaged number makes us unreachable.
+///
+/// A registrar before a NAT may list the address that it saw instead of the one that we gave, or
+/// name no Contact at all and only Expires. Where ours is not listed as we wrote it, a Contact with
+/// our user part is therefore taken for ours; as other devices of the same user may be listed too,
+/// the one that runs out first counts. One with another user is somebody else's.
 fn granted_life(message: &Message<'_>, sent: &Message<'_>, asked: u32) -> Option<u32> {
     let sent = sent.values(HeaderName::Contact).next()?;
     let sent = Contact::parse(sent).ok()?.address()?.uri();
-    let ours = message.values(HeaderName::Contact).find_map(|value| {
-        let contact = Contact::parse(value).ok()?;
-        contact.address()?.uri().equivalent(&sent).then_some(contact)
-    })?;
     let default = message.header(HeaderName::Expires).and_then(leading_number);
-    Some(ours.expires_seconds().or(default).unwrap_or(asked))
+    let listed = || message.values(HeaderName::Contact).filter_map(|v| Contact::parse(v).ok());
+    let life = |contact: Contact<'_>| contact.expires_seconds().or(default).unwrap_or(asked);
+    let equal = |contact: &Contact<'_>| {
+        contact.address().is_some_and(|address| address.uri().equivalent(&sent))
+    };
+    let similar = |contact: &Contact<'_>| {
+        contact.address().is_some_and(|address| address.uri().user() == sent.user())
+    };
+    let ours = listed().find(equal);
+    let granted = match (ours, listed().next()) {
+        (Some(ours), _) => Some(life(ours)),
+        (None, Some(_)) => listed().filter(similar).map(life).filter(|life| *life > 0).min(),
+        (None, None) => default,
+    };
+    granted.map(|life| life.min(asked))
 }
 
 fn sip_uri(text: &str) -> Result<Uri<'_>, Error> {

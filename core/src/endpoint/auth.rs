@@ -179,16 +179,32 @@ impl Endpoint<'_> {
         };
         let block = self.account_text.block_mut(account.index);
         let set = self.accounts.update(account, |slot| {
-            if let Some(place) = slot.challenges.get_mut(kind) {
-                *place = cached;
-            }
             let texts = [challenge.realm(), challenge.nonce(), challenge.opaque()];
-            texts.into_iter().enumerate().try_for_each(|(which, text)| {
+            let set = texts.into_iter().enumerate().try_for_each(|(which, text)| {
                 let which = field::CHALLENGES + kind * 3 + which;
                 slot.text.set(block, which, text.unwrap_or(b""))
-            })
+            });
+            if let Some(place) = slot.challenges.get_mut(kind) {
+                *place = if set.is_ok() { cached } else { Cached::NONE };
+            }
+            set
         });
         set.ok_or(Reason::AccountRemoved)?.map_err(|_| Reason::TooLong)
+    }
+
+    /// Begin the next REGISTER without credentials, as if nothing had challenged yet: a challenge
+    /// that was damaged on its way may be why the last one failed, and no answer would say so. The
+    /// realm that challenged first goes only where nothing shows that it was the true one.
+    pub(super) fn forget_challenges(&mut self, now: Instant, account: Id) {
+        let block = self.account_text.block_mut(account.index);
+        self.accounts.update(account, |slot| {
+            slot.challenges = [Cached::NONE; 2];
+            if !slot.registration.is_registered(now) {
+                for which in [field::CHALLENGES, field::CHALLENGES + 3] {
+                    let _ = slot.text.set(block, which, b""); // shorter always fits
+                }
+            }
+        });
     }
 
     /// The only realm that may get credentials: the configured one, or the one that challenged

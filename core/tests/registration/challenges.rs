@@ -175,6 +175,48 @@ fn a_refresh_behind_two_challengers_needs_no_new_challenge() {
 }
 
 #[test]
+fn a_challenge_is_not_used_again_after_a_register_that_failed() {
+    for status in [400, 500, 403] {
+        let mut scene = Scene::new();
+        let again = challenged(&mut scene, &[&MD5.replace("n1", "damaged")]);
+        scene.answer(&again, status, "r", &[], "");
+        scene.heard();
+        let next = match status {
+            500 => scene.wait_s(20, "REGISTER"),
+            _ => scene.register(),
+        };
+        assert!(next.all("Authorization").is_empty(), "{status}: {}", next.text);
+        scene.answer(&next, 401, "r", &[&MD5.replace("n1", "n2")], "");
+        let proven = scene.one("REGISTER");
+        assert_eq!(proven.digest("Authorization", "nonce").unwrap(), "n2");
+        assert!(proven.proves("Authorization", "secret"));
+    }
+}
+
+#[test]
+fn a_registrar_that_does_not_answer_credentials_is_asked_anew_without_them() {
+    let mut scene = Scene::new();
+    challenged(&mut scene, &[MD5]);
+    scene.run_ms(32_000);
+    scene.sent();
+    assert!(matches!(scene.heard()[..], [Heard::RegistrationFailed(Reason::TimedOut, Some(_))]));
+    let next = scene.wait_s(10, "REGISTER");
+    assert!(next.all("Authorization").is_empty(), "{}", next.text);
+}
+
+#[test]
+fn a_damaged_realm_is_not_held_against_the_true_one() {
+    let mut scene = Scene::new();
+    let again = challenged(&mut scene, &[&MD5.replace("\"r\"", "\"q\"")]);
+    scene.answer(&again, 401, "r", &[MD5], "");
+    assert_eq!(scene.heard(), [Heard::RegistrationFailed(Reason::AuthenticationFailed, None)]);
+    let next = scene.register();
+    assert!(next.all("Authorization").is_empty());
+    scene.answer(&next, 401, "r", &[MD5], "");
+    assert_eq!(scene.one("REGISTER").digest("Authorization", "realm").unwrap(), "r");
+}
+
+#[test]
 fn another_realm_gets_no_credentials() {
     let mut scene = Scene::with(Config::default(), |account| account.realm = "mine");
     let register = scene.register();

@@ -10,7 +10,7 @@ fn the_refresh_comes_before_what_the_contact_grants() {
     let register = scene.register();
     let contact = format!("Contact: <{}>;expires=100", register.contact());
     let other = "Contact: <sip:alice@198.51.100.7>;expires=7";
-    scene.answer(&register, 200, "r", &["Expires: 3000", other, &contact], "");
+    scene.answer(&register, 200, "r", &["Expires: 200", other, &contact], "");
     assert_eq!(scene.heard(), [Heard::Registered(100)]);
     let view = scene.node.endpoint.account_view(scene.account).unwrap();
     assert_eq!(view.registered_until, Some(scene.now + sansip::time::Duration::from_secs(100)));
@@ -39,6 +39,38 @@ fn a_contact_that_the_registrar_writes_differently_is_still_ours() {
     let contact = "m: \"x\" <SIP:alice@192.0.2.1:5060;ob>;q=0.5;expires=70, <sip:b@c>";
     scene.answer(&register, 200, "r", &[contact], "");
     assert_eq!(scene.heard(), [Heard::Registered(70)]);
+}
+
+#[test]
+fn a_contact_that_a_registrar_rewrote_for_a_nat_is_ours_by_its_user() {
+    let rewritten = "Contact: <sip:alice@203.0.113.5:40312>;expires=80";
+    let stranger = "Contact: <sip:carol@203.0.113.5:40312>;expires=20";
+    let other_device = "Contact: <sip:alice@198.51.100.7>;expires=70";
+    for (more, granted) in [
+        (&[rewritten][..], 80),
+        (&[stranger, rewritten], 80),
+        (&[rewritten, other_device], 70),
+        (&["Expires: 90"], 90),
+        (&["Contact: <sip:alice@203.0.113.5:40312>", "Expires: 90"], 90),
+    ] {
+        let mut scene = Scene::new();
+        let register = scene.register();
+        scene.answer(&register, 200, "r", more, "");
+        assert_eq!(scene.heard(), [Heard::Registered(granted)], "{more:?}");
+        scene.wait_s(u64::from(granted), "REGISTER");
+    }
+}
+
+#[test]
+fn a_life_longer_than_was_asked_for_is_refreshed_as_if_it_were_not() {
+    for granted in ["301", "86400", "4294967295"] {
+        let mut scene = Scene::new();
+        let register = scene.register();
+        let contact = format!("Contact: <{}>;expires={granted}", register.contact());
+        scene.answer(&register, 200, "r", &[&contact], "");
+        assert_eq!(scene.heard(), [Heard::Registered(300)], "{granted}");
+        scene.wait_s(300, "REGISTER");
+    }
 }
 
 #[test]
@@ -80,7 +112,7 @@ fn an_absurd_or_missing_minimum_is_not_followed() {
 
 #[test]
 fn a_200_without_our_contact_is_reported_and_tried_again() {
-    for more in [&[][..], &["Contact: <sip:alice@198.51.100.7>;expires=60"]] {
+    for more in [&[][..], &["Contact: <sip:mallory@198.51.100.7>;expires=60"]] {
         let mut scene = Scene::new();
         let register = scene.register();
         scene.answer(&register, 200, "r", more, "");
