@@ -95,23 +95,18 @@ impl Attacker {
     }
 
     /// A request of the caller with all that is true but for its number, which is an old one
-    /// (ATTACKS 24). The callee knows the caller's numbers since the INVITE.
+    /// (ATTACKS 24): that of the INVITE or less, as the callee may not have heard of later ones.
     fn forge_old_request(&mut self) -> Option<Datagram> {
         let overheard = self.random.pick(&self.requests)?.clone();
         let wire = Wire::read(&overheard.bytes)?;
         let (call_id, from, to) = (wire.call_id()?, wire.header("from")?, wire.header("to")?);
-        let (number, _) = wire.cseq()?;
         wire.to_tag()?;
-        let is_caller = self.requests.iter().any(|first| {
-            Wire::read(&first.bytes).is_some_and(|first| {
-                first.to_tag().is_none()
-                    && first.call_id() == Some(call_id)
-                    && first.from_tag() == wire.from_tag()
-            })
-        });
-        if !is_caller {
-            return None;
-        }
+        let number = self.requests.iter().find_map(|first| {
+            let first = Wire::read(&first.bytes)?;
+            let same = first.call_id() == Some(call_id) && first.from_tag() == wire.from_tag();
+            let (number, method) = first.cseq()?;
+            (same && first.to_tag().is_none() && method == "INVITE").then_some(number)
+        })?;
         let (uri, one, address) = (wire.uri()?, self.random.next(), self.address);
         let method = *self.random.pick(&["BYE", "INVITE"])?;
         let number = number.saturating_sub(1 + self.random.below(5) as u32);

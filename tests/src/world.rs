@@ -528,7 +528,15 @@ impl World {
         let Some(host) = self.hosts.get_mut(index) else { return };
         if host.stalled_until.is_none() {
             self.turn(index, work);
-        } else if host.inbox.len() < INBOX_MAX && !matches!(work, Work::Time) {
+            return;
+        }
+        let kept = match work {
+            Work::Datagram { .. } => host.inbox.len() < INBOX_MAX,
+            Work::Time => false,
+            // a user and a resolver wait, whatever fills the socket meanwhile
+            Work::SendFailed { .. } | Work::Resolved { .. } | Work::Do(_) => true,
+        };
+        if kept {
             host.inbox.push_back(work);
         }
     }

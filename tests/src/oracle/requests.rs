@@ -82,6 +82,8 @@ struct Served {
     cancelled: bool,
     dialog: u64,
     call: u64,
+    /// Its Call-ID, once it was accepted.
+    call_id: String,
     /// Its direction of the dialog, and its CSeq number there.
     line: u64,
     number: u32,
@@ -267,6 +269,7 @@ impl Requests {
             let call_id = wire.call_id().unwrap_or_default();
             self.seen.entry(key(&[call_id])).or_default().sent_accepted = true;
             served.call = key(&[call_id]);
+            served.call_id = call_id.to_owned();
             served.dialog = accepted_key(wire);
             let (from_tag, to_tag) = (wire.from_tag(), wire.to_tag());
             let tags = [call_id, from_tag.unwrap_or_default(), to_tag.unwrap_or_default()];
@@ -340,13 +343,17 @@ impl Requests {
             _ => {}
         }
         let fresh = || Served::new(now, method, origin);
+        let is_first = origin == Origin::Genuine && wire.to_tag().is_none();
         let served = self.servers.entry(transaction).or_insert_with(fresh);
         let vias = key(&wire.values("via"));
         if served.is_forgotten(now) {
             *served = Served { muddled: true, ..fresh() };
-            if method == "INVITE" && wire.to_tag().is_none() {
+            if method == "INVITE" && is_first {
                 self.seen.entry(call).or_default().invites.push(transaction);
             }
+        } else if self.tiny && served.status.is_some() && method == "INVITE" && is_first {
+            // Where memory is short, what refused it may have given way: a copy is a new one.
+            self.seen.entry(call).or_default().invites.push(transaction);
         }
         if let (0, Some(to_tag), Some((number, _))) = (served.copies, wire.to_tag(), wire.cseq())
             && origin == Origin::Genuine
@@ -451,7 +458,10 @@ impl Requests {
             let later = self.heard.get(&served.line).is_some_and(|heard| *heard > served.number);
             let owed = accepted && served.acked_at.is_none() && !bye && !later && !self.tiny;
             if served.method == "INVITE" && owed {
-                failures.add(now, node, 4, "a 2xx was neither acknowledged nor followed by BYE");
+                let call_id = &served.call_id;
+                let text =
+                    format!("the 2xx of {call_id} was neither acknowledged nor ended by BYE");
+                failures.add(now, node, 4, text);
             }
             let waits = served.method != "ACK" && served.status.is_none();
             let waits = waits && !served.forged && !served.muddled;
@@ -572,6 +582,7 @@ impl Served {
             cancelled: false,
             dialog: 0,
             call: 0,
+            call_id: String::new(),
             line: 0,
             number: 0,
         }
