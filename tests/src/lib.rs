@@ -56,6 +56,7 @@
 )]
 
 pub mod attacker;
+mod forking;
 mod journal;
 pub mod network;
 pub mod oracle;

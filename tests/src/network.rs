@@ -94,6 +94,11 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Whether each datagram was carried, once or twice, or dropped for one reason.
+    pub const fn balance(&self) -> bool {
+        self.sent + self.duplicated == self.carried + self.lost + self.cut + self.too_long
+    }
+
     /// How many faults struck.
     pub const fn faults(&self) -> u64 {
         self.lost

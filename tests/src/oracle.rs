@@ -7,7 +7,7 @@
 //! | 1 | no flood of actions for one input; every message sent can be read |
 //! | 2 | a call that is being set up has a timer |
 //! | 3 | each call ends exactly once, with a reason that the wire bears out; nothing follows its end |
-//! | 4 | each final response to an INVITE is acknowledged (RFC 3261 s13.2.2.4, s17.1.1.3), each 2xx sent is acknowledged or followed by BYE (s13.3.1.4) |
+//! | 4 | each final response to an INVITE is acknowledged (RFC 3261 s13.2.2.4, s17.1.1.3), each 2xx sent is acknowledged or followed by BYE (s13.3.1.4), surplus forks are hung up |
 //! | 5 | repetitions are byte-identical, in the rhythm of RFC 3261 s17, and stop in time |
 //! | 6 | CSeq grows (RFC 3261 s12.2.1.1); nothing is told twice |
 //! | 7 | both sides of a call agree on codec, types, direction and addresses |
@@ -20,8 +20,19 @@
 //! | 14 | datagrams sent are delivered or dropped for a counted reason |
 //! | 15 | once all is well, a new call succeeds |
 //!
-//! Not applicable yet, as the library does not do it: of 2 and 3 subscriptions and REFER, of 7
-//! session timers (RFC 4028), of 8 UPDATE and PRACK, of 9 and 12 SRTP, of 10 INFO.
+//! Not applicable, as the library does not do it yet; whoever adds it finds here what to check:
+//!
+//! | number | what |
+//! |---|---|
+//! | 2 | timers of subscriptions |
+//! | 3 | outcomes of REFER and of subscriptions |
+//! | 4, 5 | PRACK for reliable provisional responses (RFC 3262) |
+//! | 7 | the end of a partitioned call by session timer (RFC 4028) |
+//! | 8 | offers in UPDATE and PRACK |
+//! | 9 | the packet index of SRTP with one key |
+//! | 10 | digits by INFO |
+//! | 11 | failover to another registrar (SRV); one binding for an instance (RFC 5626) |
+//! | 12 | clear packets where SRTP is mandatory |
 
 mod calls;
 mod media;
@@ -187,6 +198,12 @@ impl Oracle {
     pub(crate) fn send_failed(&mut self, node: usize) {
         if let Some(watched) = self.watched(node) {
             watched.requests.send_failed = true;
+        }
+    }
+
+    pub(crate) fn name_failed(&mut self, node: usize) {
+        if let Some(watched) = self.watched(node) {
+            watched.requests.name_failed = true;
         }
     }
 

@@ -24,6 +24,8 @@ pub struct PhoneOptions {
     pub password: String,
     /// Its server; without one it is called and calls by address.
     pub server: Option<SocketAddr>,
+    /// The name of its server, which it looks up; its address is used where empty.
+    pub server_name: String,
     /// The realm that gets its credentials; that of the first challenge where empty.
     pub realm: String,
     /// Whether all requests go to the server first.
@@ -47,6 +49,7 @@ impl PhoneOptions {
             user: user.to_owned(),
             password: String::new(),
             server: None,
+            server_name: String::new(),
             realm: String::new(),
             through_server: false,
             expires_s: 300,
@@ -214,8 +217,11 @@ impl Phone {
             }
             None => Recorded::plain(Endpoint::new(config, seed, Storage::heap(limits))),
         };
-        let server = options.server.map(|server| format!("sip:{server}")).unwrap_or_default();
-        let host = options.server.unwrap_or(address);
+        let host = match (options.server_name.as_str(), options.server) {
+            ("", server) => server.unwrap_or(address).to_string(),
+            (name, _) => name.to_owned(),
+        };
+        let server = options.server.map(|_| format!("sip:{host}")).unwrap_or_default();
         let identity = format!("sip:{}@{host}", options.user);
         let account = Account {
             identity: &identity,

@@ -1,7 +1,8 @@
 //! A registrar and proxy, written from the RFCs a second time and at text level: it shares no code
 //! with the library.
 //!
-//! As a proxy it is stateless (RFC 3261 s16.11): the endpoints retransmit, it passes on.
+//! As a proxy it is stateless (RFC 3261 s16.11): the endpoints retransmit, it passes on. Only calls
+//! to a [group](Server::add_group), which it forks, have a state.
 
 use core::fmt::Write as _;
 use core::net::SocketAddr;
@@ -11,6 +12,7 @@ use md5::Md5;
 use sansip::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
+use crate::forking::Fork;
 use crate::random::Random;
 use crate::wire::{Wire, address_of, digest_value, parameter, uri_of, user_of};
 
@@ -46,6 +48,12 @@ pub struct ServerOptions {
     pub expires_min_s: u32,
     /// Whether it stays in the way of later requests (Record-Route).
     pub record_route: bool,
+    /// Whether the bindings that it lists have the address that it saw, not that of the Contact.
+    pub rewrites_contacts: bool,
+    /// Longest time that it takes for an answer of its own.
+    pub slowness: Duration,
+    /// A host name that it answers to, beside its address.
+    pub name: String,
 }
 
 impl ServerOptions {
@@ -61,6 +69,9 @@ impl ServerOptions {
             expires_max_s: 600,
             expires_min_s: 30,
             record_route: true,
+            rewrites_contacts: false,
+            slowness: Duration::ZERO,
+            name: String::new(),
         }
     }
 }
@@ -83,6 +94,8 @@ pub struct Binding {
 pub struct Server {
     options: ServerOptions,
     passwords: BTreeMap<String, String>,
+    groups: BTreeMap<String, Vec<String>>,
+    forks: BTreeMap<String, Fork>,
     bindings: BTreeMap<String, Vec<Binding>>,
     nonces: BTreeMap<String, Nonce>,
     /// What was answered lately, by branch: a repeated request gets the same answer.
@@ -108,6 +121,8 @@ impl Server {
         Self {
             options,
             passwords: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            forks: BTreeMap::new(),
             bindings: BTreeMap::new(),
             nonces: BTreeMap::new(),
             answered: BTreeMap::new(),
@@ -122,15 +137,26 @@ impl Server {
         self.passwords.insert(user.to_owned(), password.to_owned());
     }
 
+    /// Adds a number that rings all these users at once.
+    pub fn add_group(&mut self, number: &str, users: Vec<String>) {
+        self.groups.insert(number.to_owned(), users);
+    }
+
     /// How it behaves.
     pub fn options(&self) -> &ServerOptions {
         &self.options
+    }
+
+    /// It takes up to so long for each of its answers from now on.
+    pub fn set_slowness(&mut self, slowness: Duration) {
+        self.options.slowness = slowness;
     }
 
     /// Forgets bindings, nonces and what was answered.
     pub fn restart(&mut self) {
         *self = Self {
             passwords: core::mem::take(&mut self.passwords),
+            groups: core::mem::take(&mut self.groups),
             ..Self::new(self.options.clone())
         };
     }
@@ -166,13 +192,117 @@ impl Server {
         let bytes = legible.as_bytes();
         let Some(wire) = Wire::read(bytes) else { return Vec::new() };
         if wire.is_request() {
-            self.request(now, random, source, &wire).into_iter().collect()
+            self.request(now, random, source, &wire)
         } else {
-            forward_response(&wire, bytes, self.options.address).into_iter().collect()
+            self.response(now, &wire, bytes)
         }
     }
 
+    /// When [`tick`](Self::tick) is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.forks.values().map(Fork::deadline).min()
+    }
+
+    /// What forked calls have due.
+    pub fn tick(&mut self, now: Instant) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        for fork in self.forks.values_mut() {
+            sent.extend(fork.tick(now));
+        }
+        self.forks.retain(|_, fork| !fork.is_over(now));
+        sent
+    }
+
+    fn response(&mut self, now: Instant, wire: &Wire<'_>, bytes: &[u8]) -> Vec<Sent> {
+        let Some(above) = forward_response(wire, bytes, self.options.address) else {
+            return Vec::new();
+        };
+        let branch = wire.branch().unwrap_or_default();
+        match self.forks.values_mut().find(|fork| fork.has(branch)) {
+            Some(fork) => fork.response(now, wire, above),
+            None => vec![above],
+        }
+    }
+
+    /// Whether a URI names this server.
+    fn is_own(&self, uri: &str) -> bool {
+        let ServerOptions { address, name, .. } = &self.options;
+        let rest = uri.strip_prefix("sip:").unwrap_or_default();
+        let host = rest.split_once('@').map_or(rest, |(_, host)| host);
+        let host = host.split([';', '?']).next().unwrap_or_default();
+        address_of(uri) == Some(*address) || !name.is_empty() && host == name
+    }
+
     fn request(
+        &mut self,
+        now: Instant,
+        random: &mut Random,
+        source: SocketAddr,
+        wire: &Wire<'_>,
+    ) -> Vec<Sent> {
+        let forked = wire.branch().and_then(|branch| self.forks.get_mut(branch));
+        if let (Some(fork), Some(method @ ("INVITE" | "CANCEL" | "ACK"))) = (forked, wire.method())
+        {
+            return fork.request(now, method, bare_answer(source, wire, 200));
+        }
+        match self.group_of(wire) {
+            Some(users) if self.is_admitted(now, wire) => self.fork(now, source, wire, &users),
+            _ => self.single(now, random, source, wire).into_iter().collect(),
+        }
+    }
+
+    /// The users that a new call is for, where it is for several.
+    fn group_of(&self, wire: &Wire<'_>) -> Option<Vec<String>> {
+        let uri = wire.uri().filter(|uri| self.is_own(uri))?;
+        let begins = wire.method() == Some("INVITE") && wire.to_tag().is_none();
+        self.groups.get(user_of(uri)?).filter(|_| begins).cloned()
+    }
+
+    /// Whether nothing but forwarding is left to do: no failure, and credentials that are good.
+    fn is_admitted(&mut self, now: Instant, wire: &Wire<'_>) -> bool {
+        let user = wire.header("from").map(uri_of).and_then(user_of).unwrap_or_default();
+        let asks = self.options.challenges_calls;
+        now >= self.unavailable_until
+            && (!asks || self.verify(now, user, "proxy-authorization", wire).is_ok())
+    }
+
+    /// Passes a new call on to all bindings of these users but the caller's.
+    fn fork(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        wire: &Wire<'_>,
+        users: &[String],
+    ) -> Vec<Sent> {
+        let caller = wire.header("from").map(uri_of).and_then(user_of).unwrap_or_default();
+        let users = users.iter().filter(|user| *user != caller);
+        let bindings: Vec<_> = users
+            .flat_map(|user| self.bindings(now, user))
+            .map(|binding| (binding.contact.clone(), binding.source))
+            .collect();
+        let (Some(key), Some(plain)) = (wire.branch(), self.branch(wire)) else {
+            return Vec::new();
+        };
+        let branches: Vec<_> = bindings
+            .into_iter()
+            .enumerate()
+            .filter_map(|(number, target)| {
+                let name = format!("{plain}-{number}");
+                let (next, invite) = self.forward(source, wire, Some(target), &name)?;
+                Some((name, next, invite))
+            })
+            .collect();
+        if branches.is_empty() {
+            let key = format!("{key} INVITE");
+            return vec![self.answer(now, source, wire, key, 480, &[])];
+        }
+        let [trying, timeout] = [100, 408].map(|status| bare_answer(source, wire, status));
+        let (fork, sent) = Fork::begin(now, source, [trying, timeout], branches);
+        self.forks.insert(key.to_owned(), fork);
+        sent
+    }
+
+    fn single(
         &mut self,
         now: Instant,
         random: &mut Random,
@@ -188,7 +318,7 @@ impl Server {
             let extra = [("Retry-After", "5".to_owned())];
             return Some(self.answer(now, source, wire, key, 503, &extra));
         }
-        let for_us = address_of(wire.uri()?) == Some(self.options.address);
+        let for_us = self.is_own(wire.uri()?);
         if method == "REGISTER" {
             return Some(self.register(now, random, source, wire, key));
         }
@@ -219,7 +349,8 @@ impl Server {
         } else {
             None
         };
-        self.forward(source, wire, target)
+        let branch = self.branch(wire)?;
+        self.forward(source, wire, target, &branch)
     }
 
     /// Passes a request on (RFC 3261 s16.6), without state.
@@ -228,10 +359,11 @@ impl Server {
         source: SocketAddr,
         wire: &Wire<'_>,
         target: Option<(String, SocketAddr)>,
+        branch: &str,
     ) -> Option<Sent> {
         let own = self.options.address;
         let mut routes = wire.values("route");
-        if routes.first().is_some_and(|route| address_of(uri_of(route)) == Some(own)) {
+        if routes.first().is_some_and(|route| self.is_own(uri_of(route))) {
             routes.remove(0);
         }
         let (uri, next) = match target {
@@ -254,7 +386,6 @@ impl Server {
         let forwards = forwards.checked_sub(1)?;
         let method = wire.start.split(' ').next()?;
         let mut text = format!("{method} {uri} SIP/2.0\r\n");
-        let branch = self.branch(wire)?;
         let _ = write!(text, "Via: SIP/2.0/UDP {own};branch={branch}\r\n");
         write_vias(&mut text, source, wire);
         if self.options.record_route && method == "INVITE" && wire.to_tag().is_none() {
@@ -315,7 +446,10 @@ impl Server {
                     .iter()
                     .map(|binding| {
                         let left_s = binding.expires_at.since(now).as_secs();
-                        ("Contact", format!("<{}>;expires={left_s}", binding.contact))
+                        let seen = format!("sip:{user}@{}", binding.source);
+                        let rewrites = self.options.rewrites_contacts;
+                        let contact = if rewrites { &seen } else { &binding.contact };
+                        ("Contact", format!("<{contact}>;expires={left_s}"))
                     })
                     .collect();
                 self.answer(now, source, wire, key, 200, &list)
@@ -466,18 +600,7 @@ impl Server {
         status: u16,
         extra: &[(&str, String)],
     ) -> Sent {
-        let mut text = format!("SIP/2.0 {status} {}\r\n", phrase(status));
-        write_vias(&mut text, source, wire);
-        copy_headers(&mut text, wire, &[("from", "From"), ("call-id", "Call-ID")]);
-        copy_headers(&mut text, wire, &[("cseq", "CSeq")]);
-        let to = wire.header("to").unwrap_or_default();
-        if wire.to_tag().is_some() {
-            let _ = write!(text, "To: {to}\r\n");
-        } else {
-            // Without a call to remember it in, the tag follows from the request.
-            let tag = hex(&Sha256::digest(key.as_bytes()));
-            let _ = write!(text, "To: {to};tag={}\r\n", tag.get(..16).unwrap_or_default());
-        }
+        let mut text = begin_answer(source, wire, status);
         for (name, value) in extra {
             let _ = write!(text, "{name}: {value}\r\n");
         }
@@ -488,6 +611,28 @@ impl Server {
         self.answered.insert(key, (until, bytes.clone()));
         (source, bytes)
     }
+}
+
+/// A response without anything else.
+fn bare_answer(source: SocketAddr, wire: &Wire<'_>, status: u16) -> Vec<u8> {
+    (begin_answer(source, wire, status) + "Content-Length: 0\r\n\r\n").into_bytes()
+}
+
+fn begin_answer(source: SocketAddr, wire: &Wire<'_>, status: u16) -> String {
+    let mut text = format!("SIP/2.0 {status} {}\r\n", phrase(status));
+    write_vias(&mut text, source, wire);
+    copy_headers(&mut text, wire, &[("from", "From"), ("call-id", "Call-ID")]);
+    copy_headers(&mut text, wire, &[("cseq", "CSeq")]);
+    let to = wire.header("to").unwrap_or_default();
+    if wire.to_tag().is_some() || status == 100 {
+        let _ = write!(text, "To: {to}\r\n");
+    } else {
+        // Without a call to remember it in, the tag follows from the request: a CANCEL gets that of
+        // its INVITE.
+        let tag = hex(&Sha256::digest(wire.branch().unwrap_or_default()));
+        let _ = write!(text, "To: {to};tag={}\r\n", tag.get(..16).unwrap_or_default());
+    }
+    text
 }
 
 /// Passes a response on to the Via below our own (RFC 3261 s16.7), where its request came from.
@@ -546,7 +691,9 @@ fn copy_headers(text: &mut String, wire: &Wire<'_>, names: &[(&str, &str)]) {
 
 fn phrase(status: u16) -> &'static str {
     match status {
+        100 => "Trying",
         200 => "OK",
+        408 => "Request Timeout",
         401 => "Unauthorized",
         404 => "Not Found",
         407 => "Proxy Authentication Required",

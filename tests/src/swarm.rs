@@ -42,10 +42,12 @@ pub enum Fault {
     BackPressure,
     TinyMemory,
     Attacker,
+    SlowServer,
+    NameFailures,
 }
 
 /// All of them.
-pub const FAULTS: [Fault; 20] = [
+pub const FAULTS: [Fault; 22] = [
     Fault::Loss,
     Fault::Bursts,
     Fault::Duplicates,
@@ -66,6 +68,8 @@ pub const FAULTS: [Fault; 20] = [
     Fault::BackPressure,
     Fault::TinyMemory,
     Fault::Attacker,
+    Fault::SlowServer,
+    Fault::NameFailures,
 ];
 
 /// Who stands between the phones.
@@ -290,11 +294,21 @@ impl Run {
                 options.record_route = random.chance(0.7) || self.profile.has(Fault::NatRebinding);
                 options.nonce_life = Duration::from_secs(random.within(10..=600));
                 options.expires_max_s = random.within(60..=900) as u32;
-                Some(self.world.add_server(options))
+                options.rewrites_contacts = random.chance(0.2);
+                if self.profile.has(Fault::NameFailures) || random.chance(0.2) {
+                    options.name = SERVER_NAME.to_owned();
+                }
+                let server = self.world.add_server(options);
+                let members = (0..self.profile.phones).map(user_name);
+                if let Some(server) = self.world.server_mut(server) {
+                    server.add_group(GROUP, members.take(GROUP_MAX).collect());
+                }
+                self.world.name(SERVER_NAME, self.world.address(server));
+                Some(server)
             }
         };
         for number in 0..self.profile.phones {
-            let user = (100 + u16::from(number)).to_string();
+            let user = user_name(number);
             let mut options = self.phone_options(&user, &mut random);
             if self.profile.has(Fault::TinyMemory) && random.chance(0.5) {
                 options.limits = tiny(&mut random);
@@ -326,8 +340,13 @@ impl Run {
         let options = match self.middle {
             None => PhoneOptions::new(user),
             Some(middle) => {
-                let server = self.world.address(middle);
-                PhoneOptions::registered(user, &format!("test{user}"), server)
+                let address = self.world.address(middle);
+                let server = self.world.server(middle);
+                let name = server.map(|server| server.options().name.clone());
+                PhoneOptions {
+                    server_name: name.unwrap_or_default(),
+                    ..PhoneOptions::registered(user, &format!("test{user}"), address)
+                }
             }
         };
         let expires_s = random.within(60..=600) as u32;
@@ -365,6 +384,10 @@ impl Run {
             link.truncate = self.chaos.within(1..=10) as f64 / 100.0;
         }
         self.world.network().set_default(link);
+        if self.profile.has(Fault::SlowServer) {
+            let slowness = Duration::from_millis(self.chaos.within(100..=4000));
+            self.slow_server_down(slowness);
+        }
         for phone in self.phones.clone() {
             let mut timing = Timing::default();
             if self.profile.has(Fault::LateTimers) {
@@ -422,6 +445,10 @@ impl Run {
                     }
                 }
                 Fault::NatRebinding => self.world.rebind_nat(victim),
+                Fault::NameFailures => {
+                    let until = self.world.now() + Duration::from_secs(self.chaos.within(1..=120));
+                    self.world.fail_names_until(until);
+                }
                 _ => self.fault_events -= 1,
             }
         }
@@ -436,8 +463,16 @@ impl Run {
         self.attacker = None;
         let latency = Duration::from_millis(20);
         self.world.network().heal(Link { latency, ..Link::GOOD });
+        self.world.fail_names_until(Instant::ZERO);
+        self.slow_server_down(Duration::ZERO);
         for phone in self.phones.clone() {
             self.world.set_timing(phone, Timing::default());
+        }
+    }
+
+    fn slow_server_down(&mut self, slowness: Duration) {
+        if let Some(server) = self.middle.and_then(|server| self.world.server_mut(server)) {
+            server.set_slowness(slowness);
         }
     }
 
@@ -460,6 +495,7 @@ impl Run {
                 "sip:nobody@10.9.9.9:5060".to_owned()
             }
             Topology::Direct => format!("sip:{user}@{}", self.world.address(callee)),
+            Topology::Server if self.users.chance(0.15) => GROUP.to_owned(),
             Topology::Server => user,
             Topology::Pbx => {
                 const NUMBERS: [&str; 10] =
@@ -723,11 +759,15 @@ impl Run {
             let Some(phone) = self.world.phone(*sender) else { continue };
             for talk in phone.calls().iter().filter(|talk| !talk.digits_sent.is_empty()) {
                 let others = self.phones.iter().filter(|other| *other != sender);
-                let heard = others.filter_map(|other| {
-                    let calls = self.world.phone(*other)?.calls().iter();
-                    let mut calls = calls.filter(|other| other.call_id == talk.call_id);
-                    calls.next().map(|heard| (*other, heard))
-                });
+                let heard: Vec<_> = others
+                    .filter_map(|other| {
+                        let calls = self.world.phone(*other)?.calls().iter();
+                        let mut calls = calls.filter(|other| other.call_id == talk.call_id);
+                        calls.next().map(|heard| (*other, heard))
+                    })
+                    .collect();
+                // Of a forked call's phones one was talked to, and nothing here says which.
+                let heard = if heard.len() > 1 { Vec::new() } else { heard };
                 for (other, heard) in heard {
                     let from = (phone.address().ip(), talk.port).into();
                     let ended = heard.ended_at.unwrap_or(now);
@@ -740,6 +780,10 @@ impl Run {
             oracle.compare_digits(now, node, (from, Instant::ZERO), (&heard, ended));
         }
     }
+}
+
+fn user_name(number: u8) -> String {
+    (100 + u16::from(number)).to_string()
 }
 
 /// Memory that is often full.
@@ -755,6 +799,10 @@ fn tiny(random: &mut Random) -> Limits {
     }
 }
 
+/// A number that rings several phones, and how many at most.
+const GROUP: &str = "700";
+const GROUP_MAX: usize = 5;
+const SERVER_NAME: &str = "sip.example.com";
 const MEAN_GAP_MS: u64 = 30_000;
 /// 64 * T1 + 32 s, the longest that a call rings or lasts, and the longest until a failed
 /// registration is tried again.

@@ -33,6 +33,7 @@ pub struct World {
     hosts: Vec<Host>,
     addresses: BTreeMap<IpAddr, usize>,
     names: BTreeMap<String, SocketAddr>,
+    names_fail_until: Instant,
     network: Network,
     draws: Random,
     faults: Random,
@@ -49,6 +50,29 @@ pub struct World {
     pbx_lines: Vec<String>,
     record: bool,
     journals: Vec<(NodeId, JournalText)>,
+    fates: Fates,
+    nobody: Messages,
+}
+
+/// What became of the datagrams that the network carried.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Fates {
+    /// Forged ones, which came from nowhere.
+    pub forged: u64,
+    /// Under way.
+    pub under_way: u64,
+    /// Taken by a node.
+    pub taken: u64,
+    /// To an address that nobody has, or a port that a router does not know.
+    pub lost_at_router: u64,
+    /// To a host where nobody listens.
+    pub unreachable: u64,
+    /// More than a node that stood still could keep.
+    pub overrun: u64,
+    /// Kept by a node until it goes on.
+    pub waiting: u64,
+    /// Kept by a node that began anew.
+    pub forgotten: u64,
 }
 
 /// A datagram as it was sent.
@@ -86,6 +110,14 @@ struct Host {
     wake: u64,
     wake_at: Option<Instant>,
     nat: Option<Nat>,
+    /// Messages that its endpoint was given, and that it gave for sending, since it began.
+    messages: Messages,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Messages {
+    received: u64,
+    sent: u64,
 }
 
 enum Node {
@@ -139,6 +171,7 @@ impl World {
             hosts: Vec::new(),
             addresses: BTreeMap::new(),
             names: BTreeMap::new(),
+            names_fail_until: Instant::ZERO,
             network: Network::new(Link::GOOD),
             draws: Random::new(seed, Stream::Network),
             faults: Random::new(seed, Stream::Faults),
@@ -155,6 +188,8 @@ impl World {
             pbx_lines: Vec::new(),
             record: false,
             journals: Vec::new(),
+            fates: Fates::default(),
+            nobody: Messages::default(),
         }
     }
 
@@ -243,6 +278,11 @@ impl World {
         &self.pbx_lines
     }
 
+    /// Nobody can look up a name until then.
+    pub fn fail_names_until(&mut self, until: Instant) {
+        self.names_fail_until = until;
+    }
+
     /// Gives an address a name that phones can look up.
     pub fn name(&mut self, name: &str, address: SocketAddr) {
         self.names.insert(name.to_owned(), address);
@@ -285,6 +325,8 @@ impl World {
             Node::Pbx(_) | Node::Away => {}
         }
         host.held = None;
+        host.messages = Messages::default();
+        self.fates.forgotten += host.waiting();
         host.inbox.clear();
         self.schedule_wake(node.0);
     }
@@ -311,6 +353,7 @@ impl World {
     pub fn inject(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         let datagram = Datagram { from, to, bytes: bytes.to_vec() };
         self.note("forged", from, to, bytes);
+        self.fates.forged += 1;
         self.schedule(
             self.now + FORGED_LATENCY,
             Happening::Arrive { datagram, origin: Origin::Forged },
@@ -413,9 +456,29 @@ impl World {
         for (index, host) in self.hosts.iter().enumerate() {
             if let Node::Phone(phone) = &host.node {
                 self.oracle.quiet(self.now, index, phone);
+                let stats = phone.endpoint().stats();
+                let told = Messages { received: stats.received, sent: stats.sent };
+                if told != host.messages {
+                    let text = format!("the endpoint counts {told:?}, it was {:?}", host.messages);
+                    self.oracle.report(self.now, index, 14, &text);
+                }
             }
         }
+        let (carried, fates) = (self.network.counters(), self.fates());
+        if !carried.balance() || !fates.balance(carried.carried) {
+            self.oracle.report(self.now, 0, 14, &format!("{carried:?} became {fates:?}"));
+        }
         self.oracle.failures()
+    }
+
+    /// What became of the datagrams so far.
+    pub fn fates(&self) -> Fates {
+        let arrivals = |due: &&Reverse<Due>| matches!(due.0.what, Happening::Arrive { .. });
+        Fates {
+            under_way: self.queue.iter().filter(arrivals).count() as u64,
+            waiting: self.hosts.iter().map(Host::waiting).sum(),
+            ..self.fates
+        }
     }
 
     /// The oracle, to tell it what to expect.
@@ -507,15 +570,22 @@ impl World {
             self.oracle.damaged();
         }
         let host = self.addresses.get(&datagram.to.ip()).copied();
-        let Some(index) = host else { return };
-        let Some(host) = self.hosts.get_mut(index) else { return };
+        let host = host.and_then(|index| Some((index, self.hosts.get_mut(index)?)));
+        let Some((index, host)) = host else {
+            self.fates.lost_at_router += 1;
+            return;
+        };
         if host.ip != datagram.to.ip()
             && let Some(nat) = &host.nat
         {
-            let Some(port) = nat.back.get(&datagram.to.port()) else { return };
+            let Some(port) = nat.back.get(&datagram.to.port()) else {
+                self.fates.lost_at_router += 1;
+                return;
+            };
             datagram.to = SocketAddr::new(host.ip, *port);
         }
         if matches!(host.node, Node::Away) {
+            self.fates.unreachable += 1;
             let what = Happening::Unreachable { to: datagram.from, failed: datagram.to };
             self.schedule(self.now + FORGED_LATENCY, what);
             return;
@@ -531,7 +601,11 @@ impl World {
             return;
         }
         let kept = match work {
-            Work::Datagram { .. } => host.inbox.len() < INBOX_MAX,
+            Work::Datagram { .. } if host.inbox.len() >= INBOX_MAX => {
+                self.fates.overrun += 1;
+                false
+            }
+            Work::Datagram { .. } => true,
             Work::Time => false,
             // a user and a resolver wait, whatever fills the socket meanwhile
             Work::SendFailed { .. } | Work::Resolved { .. } | Work::Do(_) => true,
@@ -572,6 +646,7 @@ impl World {
 
     fn turn(&mut self, index: usize, work: Work) {
         let Some(host) = self.hosts.get_mut(index) else { return };
+        self.fates.taken += u64::from(matches!(work, Work::Datagram { .. }));
         match core::mem::replace(&mut host.node, Node::Away) {
             Node::Phone(mut phone) => {
                 self.phone_turn(index, &mut phone, work);
@@ -582,21 +657,34 @@ impl World {
                 self.put_back(index, Node::Pbx(pbx));
             }
             Node::Server(mut server) => {
-                if let Work::Datagram { datagram, .. } = work
-                    && datagram.to.port() == SIP_PORT
-                {
-                    let (from, to) = (datagram.to, datagram.from);
-                    self.note("recv", to, from, &datagram.bytes);
-                    let sent = server.handle(self.now, &mut self.servers, to, &datagram.bytes);
-                    for (to, bytes) in sent {
-                        self.emit(Datagram { from, to, bytes });
-                    }
-                }
+                self.server_turn(index, &mut server, work);
                 self.put_back(index, Node::Server(server));
             }
             Node::Away => {}
         }
         self.schedule_wake(index);
+    }
+
+    fn server_turn(&mut self, index: usize, server: &mut Server, work: Work) {
+        let own = self.address(NodeId(index));
+        let sent = match work {
+            Work::Datagram { datagram: Datagram { from, to, bytes }, .. } if to == own => {
+                self.note("recv", from, to, &bytes);
+                server.handle(self.now, &mut self.servers, from, &bytes)
+            }
+            Work::Time => server.tick(self.now),
+            _ => return,
+        };
+        let slowness = server.options().slowness.as_micros();
+        for (to, bytes) in sent {
+            let datagram = Datagram { from: own, to, bytes };
+            if slowness == 0 {
+                self.emit(datagram);
+            } else {
+                let after = Duration::from_micros(self.faults.within(0..=slowness));
+                self.send_later(after, datagram);
+            }
+        }
     }
 
     fn put_back(&mut self, index: usize, node: Node) {
@@ -645,6 +733,9 @@ impl World {
                     return;
                 }
                 self.oracle.arrived(now, index, from, &bytes, origin);
+                // CRLFs alone are a keep-alive, no message (RFC 5626 s3.5.1)
+                let is_message = bytes.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));
+                self.messages(index).received += u64::from(is_message);
                 let path = Path::udp(to, from);
                 phone.endpoint.handle(now, Input::Message { path, bytes: &bytes });
             }
@@ -654,6 +745,9 @@ impl World {
                 phone.endpoint.handle(now, Input::SendFailed { path });
             }
             Work::Resolved { query, target } => {
+                if target.is_none() {
+                    self.oracle.name_failed(index);
+                }
                 let target = target.map(|target| Path::udp(phone.address(), target));
                 let targets = target.as_slice();
                 phone.endpoint.handle(now, Input::Resolved { query, targets });
@@ -730,6 +824,7 @@ impl World {
 
     fn transmit(&mut self, index: usize, from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> bool {
         self.oracle.sent(self.now, index, to, bytes);
+        self.messages(index).sent += 1;
         let datagram = Datagram { from, to, bytes: bytes.to_vec() };
         let timing = self.hosts.get(index).map(|host| host.timing).unwrap_or_default();
         if !self.faults.chance(timing.backpressure) {
@@ -742,6 +837,11 @@ impl World {
             host.held = Some(datagram);
         }
         true
+    }
+
+    /// The count of a host; of nothing where there is none.
+    fn messages(&mut self, index: usize) -> &mut Messages {
+        self.hosts.get_mut(index).map_or(&mut self.nobody, |host| &mut host.messages)
     }
 
     fn pbx_turn(&mut self, index: usize, pbx: &mut Pbx, work: Work) {
@@ -800,7 +900,8 @@ impl World {
     fn resolve(&self, host: &str, port: Option<u16>) -> Option<SocketAddr> {
         let port = port.unwrap_or(Transport::Udp.default_port());
         let literal = host.parse().ok().map(|ip| SocketAddr::new(ip, port));
-        literal.or_else(|| self.names.get(host).copied())
+        let known = || self.names.get(host).filter(|_| self.now >= self.names_fail_until).copied();
+        literal.or_else(known)
     }
 
     fn tell(&mut self, index: usize, told: Told) {
@@ -860,7 +961,8 @@ impl World {
         let due = match &host.node {
             Node::Phone(phone) => phone.poll_timeout(),
             Node::Pbx(pbx) => pbx.poll_timeout(),
-            Node::Server(_) | Node::Away => None,
+            Node::Server(server) => server.poll_timeout(),
+            Node::Away => None,
         };
         let Some(due) = due else {
             host.wake_at = None;
@@ -897,6 +999,7 @@ impl World {
             wake: 0,
             wake_at: None,
             nat: None,
+            messages: Messages::default(),
         });
         NodeId(self.hosts.len() - 1)
     }
@@ -905,6 +1008,27 @@ impl World {
         let number = self.addresses.len() as u32 + 1;
         let ip = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 0)) + number);
         SocketAddr::from((ip, SIP_PORT))
+    }
+}
+
+impl Host {
+    fn waiting(&self) -> u64 {
+        let kept = self.inbox.iter().filter(|work| matches!(work, Work::Datagram { .. }));
+        kept.count() as u64
+    }
+}
+
+impl Fates {
+    /// Whether each of so many arrivals, and each forged one, has exactly one fate.
+    pub const fn balance(&self, carried: u64) -> bool {
+        carried + self.forged
+            == self.under_way
+                + self.taken
+                + self.lost_at_router
+                + self.unreachable
+                + self.overrun
+                + self.waiting
+                + self.forgotten
     }
 }
 

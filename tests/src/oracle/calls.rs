@@ -163,7 +163,9 @@ impl Call {
             Reason::CallerGaveUp => has(&|seen| seen.cancel || seen.bye),
             Reason::Rejected(status) => has(&|seen| seen.statuses.contains(&status)),
             Reason::TimedOut => self.established || now.since(self.begun) >= TRANSACTION_LIFE,
-            Reason::Unreachable => requests.send_failed || seen.is_some() || !self.outgoing,
+            Reason::Unreachable => {
+                requests.send_failed || requests.name_failed || seen.is_some() || !self.outgoing
+            }
             _ => true,
         };
         (!borne_out).then_some("the wire does not bear it out")

@@ -1,6 +1,6 @@
 //! Transactions and dialogs, as far as the wire shows them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use core::net::SocketAddr;
 
@@ -23,6 +23,8 @@ pub(super) struct Requests {
     acks: BTreeMap<u64, u32>,
     /// 2xx to INVITE that came, by the same.
     accepted: BTreeMap<u64, Accepted>,
+    /// Dialogs in which a BYE was sent or came: Call-ID and the peer's tag.
+    ended: BTreeSet<u64>,
     /// What came for a Call-ID.
     seen: BTreeMap<u64, Seen>,
     /// The highest CSeq number that came in a direction of a dialog.
@@ -32,6 +34,8 @@ pub(super) struct Requests {
     /// The node forgot what it did before: what comes for that is not answered.
     pub(super) blind: bool,
     pub(super) send_failed: bool,
+    /// A name could not be looked up.
+    pub(super) name_failed: bool,
     /// Lingering transactions may give way to new ones.
     pub(super) tiny: bool,
     /// The node hears and does nothing until then; shortly after, its timers and what came
@@ -92,8 +96,13 @@ struct Served {
 #[derive(Debug)]
 struct Accepted {
     first: Instant,
-    call: u64,
-    bye_sent: bool,
+    call_id: String,
+    /// Call-ID and the peer's tag, as in [`Requests::ended`].
+    dialog: u64,
+    /// Its INVITE, which forks share.
+    invite: u64,
+    /// The INVITE was given up by then.
+    late: bool,
 }
 
 /// What came with one Call-ID.
@@ -232,9 +241,7 @@ impl Requests {
         if method == "BYE" {
             let call = key(&[call_id]);
             self.seen.entry(call).or_default().sent_bye = true;
-            for accepted in self.accepted.values_mut().filter(|accepted| accepted.call == call) {
-                accepted.bye_sent = true;
-            }
+            self.ended.insert(key(&[call_id, wire.to_tag().unwrap_or_default()]));
         }
         // What a blocked socket sends late may be given up by then.
         let late = self.stalled_until.is_some_and(|until| now.since(until) < CATCHING_UP);
@@ -265,6 +272,10 @@ impl Requests {
             let text = format!("{} for an old CSeq: {:?}", wire.start, wire.cseq());
             failures.add(now, node, 6, text); // RFC 3261 s12.2.2
         }
+        if served.cancelled && served.status.is_none() && (200..300).contains(&status) {
+            let text = format!("{} after its CANCEL", wire.start);
+            failures.add(now, node, 3, text); // RFC 3261 s9.2
+        }
         if served.method == "INVITE" && (200..300).contains(&status) {
             let call_id = wire.call_id().unwrap_or_default();
             self.seen.entry(key(&[call_id])).or_default().sent_accepted = true;
@@ -279,7 +290,8 @@ impl Requests {
         let stalled = self.stalled_until.is_some_and(|until| now.since(until) < CATCHING_UP);
         // Where memory is short, a lingering transaction may have given way.
         served.muddled |= self.tiny;
-        if let Some(text) = served.respond(now, stalled, status, bytes) {
+        let may_forget = self.tiny || status >= 400;
+        if let Some(text) = served.respond(now, (stalled, may_forget), status, bytes) {
             failures.add(now, node, 5, format!("{} to {}: {text}", wire.start, served.method));
         }
     }
@@ -308,7 +320,10 @@ impl Requests {
         if origin == Origin::Genuine {
             let seen = self.seen.entry(call).or_default();
             match method {
-                "BYE" => seen.bye = true,
+                "BYE" => {
+                    seen.bye = true;
+                    self.ended.insert(key(&[call_id, wire.from_tag().unwrap_or_default()]));
+                }
                 "CANCEL" => seen.cancel = true,
                 "INVITE" if wire.to_tag().is_none() && !seen.invites.contains(&transaction) => {
                     seen.invites.push(transaction);
@@ -406,7 +421,13 @@ impl Requests {
             let tag = wire.to_tag().unwrap_or_default();
             let dialog = key(&[call_id, tag, &number.to_string()]);
             let accepted = self.accepted.entry(dialog);
-            let accepted = accepted.or_insert(Accepted { first: now, call, bye_sent: false });
+            let accepted = accepted.or_insert_with(|| Accepted {
+                first: now,
+                call_id: call_id.to_owned(),
+                dialog: key(&[call_id, tag]),
+                invite: key(&[call_id, &number.to_string()]),
+                late,
+            });
             let alive = now.since(accepted.first) < ALMOST_LIFE && since_first < ALMOST_LIFE;
             if alive && !late && client.status.is_some_and(|status| status < 300) {
                 let count = self.acks.get(&dialog).copied().unwrap_or_default() + 1;
@@ -449,6 +470,7 @@ impl Requests {
         }
         if self.stalled_until.is_none() && !self.send_failed && !self.tiny {
             self.check_persistence(now, node, failures);
+            self.check_forks(now, node, failures);
         }
         for served in self.servers.values() {
             let accepted = served.status.is_some_and(|status| (200..300).contains(&status));
@@ -473,6 +495,20 @@ impl Requests {
 }
 
 impl Requests {
+    /// Of the calls that several forks of one INVITE made, all but one are hung up
+    /// (RFC 3261 s13.2.2.4), and that one in its time, unless the peer forgot it.
+    fn check_forks(&self, now: Instant, node: usize, failures: &mut Failures) {
+        let left = |accepted: &&Accepted| !accepted.late && !self.ended.contains(&accepted.dialog);
+        let mut open = BTreeMap::new();
+        for accepted in self.accepted.values().filter(left) {
+            *open.entry((accepted.invite, &accepted.call_id)).or_insert(0) += 1;
+        }
+        for ((_, call_id), count) in open.into_iter().filter(|(_, count)| *count > 1) {
+            let text = format!("{count} forks of {call_id} were left without BYE");
+            failures.add(now, node, 4, text);
+        }
+    }
+
     /// What is not answered, or not acknowledged, is sent again (RFC 3261 s17, s13.3.1.4).
     fn check_persistence(&self, now: Instant, node: usize, failures: &mut Failures) {
         for client in self.clients.values() {
@@ -606,12 +642,12 @@ impl Served {
     fn respond(
         &mut self,
         now: Instant,
-        stalled: bool,
+        (stalled, may_forget): (bool, bool),
         status: u16,
         bytes: &[u8],
     ) -> Option<String> {
         let hash = hash(bytes);
-        if self.at_once && (status < 200 || hash != self.hash) {
+        if self.at_once && may_forget && (status < 200 || hash != self.hash) {
             // It was refused without a transaction, and this copy was not.
             self.at_once = false;
             self.muddled = true;
