@@ -67,6 +67,7 @@ struct Client {
 struct Served {
     method: String,
     copies: u32,
+    first_copy: Instant,
     last_copy: Instant,
     forged: bool,
     /// It was refused at once, perhaps without keeping a transaction: the next copy is new then.
@@ -361,7 +362,8 @@ impl Requests {
         let is_first = origin == Origin::Genuine && wire.to_tag().is_none();
         let served = self.servers.entry(transaction).or_insert_with(fresh);
         let vias = key(&wire.values("via"));
-        if served.is_forgotten(now) {
+        let stalled = self.stalled_until.is_some_and(|until| now.since(until) < CATCHING_UP);
+        if served.is_forgotten(now, stalled) {
             *served = Served { muddled: true, ..fresh() };
             if method == "INVITE" && is_first {
                 self.seen.entry(call).or_default().invites.push(transaction);
@@ -603,6 +605,7 @@ impl Served {
         Self {
             method: method.to_owned(),
             copies: 0,
+            first_copy: now,
             last_copy: now,
             forged: origin == Origin::Forged,
             at_once: false,
@@ -625,15 +628,17 @@ impl Served {
     }
 
     /// Whether a copy that comes now may be taken for a new request: after timer J, L or I
-    /// (RFC 3261 s17.2, RFC 6026 s7.1).
-    fn is_forgotten(&self, now: Instant) -> bool {
+    /// (RFC 3261 s17.2, RFC 6026 s7.1). A response that a blocked socket sent late was made at any
+    /// time since the request came.
+    fn is_forgotten(&self, now: Instant, stalled: bool) -> bool {
+        let made_at = if stalled { self.first_copy } else { self.first_response };
         let refused = self.status.is_some_and(|status| status >= 300);
         match (self.status, self.acked_at) {
             (Some(_), Some(at)) if self.method == "INVITE" && refused => {
                 // an ACK after timer H, such as after a pause, met nothing any more
-                now.since(at) >= T4 || at.since(self.first_response) >= ALMOST_LIFE
+                now.since(at) >= T4 || at.since(made_at) >= ALMOST_LIFE
             }
-            (Some(_), _) => now.since(self.first_response) >= ALMOST_LIFE,
+            (Some(_), _) => now.since(made_at) >= ALMOST_LIFE,
             _ => false,
         }
     }
@@ -655,7 +660,10 @@ impl Served {
             self.acked_at = None;
         }
         if self.muddled {
-            self.status = self.status.or((status >= 200).then_some(status));
+            if self.status.is_none() && status >= 200 {
+                self.status = Some(status);
+                self.first_response = now;
+            }
             return None;
         }
         if status < 200 {
