@@ -39,8 +39,21 @@ impl Endpoint<'_> {
             Purpose::Request => self.request_answered(now, id, received, status),
             Purpose::None => {
                 self.drive(now, id, happening(status));
+                self.keep_in_mind(now, id);
             }
         }
+    }
+
+    /// The BYE of a surplus fork is remembered as long as copies of the fork's 2xx may come (timer M
+    /// of RFC 6026 s7.2): else the next one would get a second BYE with the same CSeq.
+    fn keep_in_mind(&mut self, now: Instant, id: Id) {
+        let until = now + self.timing(None).give_up();
+        self.transactions.update(id, |slot| {
+            if let (Machine::ClientRequest(machine), true) = (&mut slot.machine, slot.keys[0] != 0)
+            {
+                machine.linger_until(until);
+            }
+        });
     }
 
     fn cancel_answered(&mut self, now: Instant, id: Id, status: u16) {

@@ -35,6 +35,13 @@ impl ClientRequest {
         self.state == State::Completed
     }
 
+    /// Absorb copies of the final response until `at` instead of timer K.
+    pub fn linger_until(&mut self, at: Instant) {
+        if self.is_completed() && self.alarms.end_at.is_some() {
+            self.alarms.end_at = Some(at);
+        }
+    }
+
     /// What follows from `event`.
     pub fn on(&mut self, event: Event, now: Instant, timing: &Timing) -> Effect {
         match (self.state, event) {

@@ -86,6 +86,9 @@ fn a_second_fork_that_answers_is_acknowledged_and_hung_up() {
     scene.answer(&bye, 200, "two", &[], "");
     scene.answer(&invite, 200, "two", &two, &audio());
     scene.one("ACK");
+    scene.run_s(20);
+    scene.answer(&invite, 200, "two", &two, &audio());
+    scene.one("ACK");
     // the first fork's call lives on
     scene.answer(&invite, 200, "one", &["Contact: <sip:one@192.0.2.20:5071>"], &audio());
     assert_eq!(scene.one("ACK").text, first.text);
