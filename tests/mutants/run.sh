@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Do the checks bite? Applies each patch here to a copy of the project and runs the simulator and,
 # where that finds nothing, the tests of the core; one of them must fail:
-# tests/mutants/run.sh [NAME-PART]
+# tests/mutants/run.sh [NAME-PART...]
 #
 # A patch breaks the library in one way that the protocol's users would suffer from. One that
 # survives shows a check that is missing. A patch that does not apply, or what does not build, ends
@@ -42,7 +42,8 @@ first_failure() { # FALLBACK
   echo "${text:-$1}"
 }
 
-for patch in tests/mutants/*"${1:-}"*.patch; do
+[ $# != 0 ] || set -- ""
+for patch in $(for part in "$@"; do echo tests/mutants/*"$part"*.patch; done); do
   name=$(basename "$patch" .patch)
   run=$((run + 1))
   git -C "$work/copy" checkout --quiet -- .

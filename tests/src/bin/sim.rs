@@ -63,6 +63,31 @@ struct Totals {
     faults: u64,
     failures: u64,
     hashes: Vec<(u64, u64)>,
+    shown: Option<(Instant, Instant)>,
+}
+
+impl Totals {
+    /// The progress bar, a few times a second.
+    fn show(&mut self, count: u64) {
+        let now = Instant::now();
+        let (begun, last) = *self.shown.get_or_insert((now, now));
+        if now - last < BAR_EVERY && self.seeds < count {
+            return;
+        }
+        self.shown = Some((begun, now));
+        let Self { seeds, calls, packets, faults, failures, .. } = self;
+        let filled = (*seeds * BAR_WIDTH as u64 / count.max(1)) as usize;
+        let bar = "#".repeat(filled) + &".".repeat(BAR_WIDTH - filled.min(BAR_WIDTH));
+        let rate = *calls as f64 / (now - begun).as_secs_f64().max(0.001);
+        eprint!(
+            "\r[{bar}] {seeds} of {count} seeds, {rate:.0} calls a second, {packets} packets, \
+             {faults} faults, {failures} failures "
+        );
+        if *seeds == count {
+            eprintln!();
+        }
+        let _ = std::io::stderr().flush();
+    }
 }
 
 fn main() -> ExitCode {
@@ -120,11 +145,8 @@ fn work(arguments: &Arguments, next: &AtomicU64, totals: &Mutex<Totals>) {
         if arguments.hashes {
             totals.hashes.push((seed, outcome.hash));
         }
-        let count = arguments.seeds.end - arguments.seeds.start;
         if std::io::stderr().is_terminal() && !arguments.trace {
-            let (done, failures) = (totals.seeds, totals.failures);
-            eprint!("\r{done} of {count} seeds, {failures} failures ");
-            let _ = std::io::stderr().flush();
+            totals.show(arguments.seeds.end - arguments.seeds.start);
         }
     }
 }
@@ -169,7 +191,7 @@ fn explain(arguments: &Arguments, outcome: &Outcome) {
 }
 
 fn report(arguments: &Arguments, totals: &mut Totals, seconds: f64, threads: usize) {
-    let Totals { seeds, calls, established, packets, faults, failures, hashes } = totals;
+    let Totals { seeds, calls, established, packets, faults, failures, hashes, .. } = totals;
     hashes.sort_unstable();
     for (seed, hash) in hashes.iter() {
         println!("hash {seed} {hash:016x}");
@@ -205,6 +227,9 @@ fn parse_faults(text: &str) -> Result<Faults, String> {
     let faults = names.map(|name| known(name).ok_or_else(|| format!("no fault {name}")));
     faults.collect::<Result<_, _>>().map(Faults)
 }
+
+const BAR_WIDTH: usize = 30;
+const BAR_EVERY: core::time::Duration = core::time::Duration::from_millis(200);
 
 fn commit() -> Option<String> {
     let output =

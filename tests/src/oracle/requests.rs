@@ -273,7 +273,8 @@ impl Requests {
             let text = format!("{} for an old CSeq: {:?}", wire.start, wire.cseq());
             failures.add(now, node, 6, text); // RFC 3261 s12.2.2
         }
-        if served.cancelled && served.status.is_none() && (200..300).contains(&status) {
+        let is_new = served.status.is_none() && !served.muddled;
+        if served.cancelled && is_new && (200..300).contains(&status) {
             let text = format!("{} after its CANCEL", wire.start);
             failures.add(now, node, 3, text); // RFC 3261 s9.2
         }
