@@ -292,6 +292,16 @@ impl Requests {
         let stalled = self.stalled_until.is_some_and(|until| now.since(until) < CATCHING_UP);
         // Where memory is short, a lingering transaction may have given way.
         served.muddled |= self.tiny;
+        if served.status == Some(481) {
+            // It overtook the 2xx that made its dialog, and was refused without a transaction
+            // (RFC 3261 s8.2.7); its next copy meets the dialog.
+            let (call_id, tag) = (wire.call_id(), wire.from_tag());
+            let dialog = key(&[call_id.unwrap_or_default(), tag.unwrap_or_default()]);
+            let made_later = |accepted: &Accepted| {
+                accepted.dialog == dialog && accepted.first >= served.first_response
+            };
+            served.muddled |= self.accepted.values().any(made_later);
+        }
         let may_forget = self.tiny || status >= 400;
         if let Some(text) = served.respond(now, (stalled, may_forget), status, bytes) {
             failures.add(now, node, 5, format!("{} to {}: {text}", wire.start, served.method));
