@@ -168,6 +168,7 @@ step_size() { # flash by crate and by module of the whole phone, against its bud
     skip_toolchain "no Rust library for the board to be had"
   tests/embedded/firmware.sh build
   tests/embedded/firmware.sh size phone --image-only
+  tests/embedded/firmware.sh size alone
   tests/embedded/firmware.sh features
 }
 

@@ -90,13 +90,13 @@ pub(crate) struct Numbers {
 /// Numbers that were hashed and not drawn yet: the first `left` of `numbers`, the last one next.
 #[derive(Clone, Copy)]
 struct Rest {
-    numbers: [u64; 3],
+    numbers: [[u8; 8]; 3],
     left: u8,
 }
 
 impl Numbers {
     pub(crate) const fn new(seed: [u8; 32]) -> Self {
-        Self { random: Random::new(seed), rest: [Rest { numbers: [0; 3], left: 0 }; PURPOSES] }
+        Self { random: Random::new(seed), rest: [Rest { numbers: [[0; 8]; 3], left: 0 }; PURPOSES] }
     }
 
     /// The next 64 random bits for `purpose`.
@@ -109,7 +109,7 @@ impl Numbers {
         let [first, later @ ..] = hash.as_chunks::<8>().0 else { return 0 };
         if let Some(rest) = self.rest.get_mut(purpose as usize) {
             for (place, number) in rest.numbers.iter_mut().rev().zip(later) {
-                *place = u64::from_be_bytes(*number);
+                *place = *number;
             }
             rest.left = rest.numbers.len() as u8;
         }
@@ -125,7 +125,8 @@ impl Numbers {
 impl Rest {
     fn draw(&mut self) -> Option<u64> {
         self.left = self.left.checked_sub(1)?;
-        self.numbers.get_mut(usize::from(self.left)).map(core::mem::take)
+        let number = self.numbers.get_mut(usize::from(self.left)).map(core::mem::take);
+        number.map(u64::from_be_bytes)
     }
 }
 

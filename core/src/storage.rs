@@ -38,7 +38,8 @@ pub struct Memory<
     dialog_text: [[u8; TEXT]; DIALOGS],
     buffer_states: [BufferState; BUFFERS],
     buffers: [[u8; MESSAGE]; BUFFERS],
-    scratch: [[u8; MESSAGE]; 2],
+    scratch: [u8; MESSAGE],
+    reply: [u8; MESSAGE],
 }
 
 /// Cells of the hash index for each transaction: two keys at most half of the cells.
@@ -69,13 +70,13 @@ impl<
             dialog_text: [[0; TEXT]; DIALOGS],
             buffer_states: [BufferState::IDLE; BUFFERS],
             buffers: [[0; MESSAGE]; BUFFERS],
-            scratch: [[0; MESSAGE]; 2],
+            scratch: [0; MESSAGE],
+            reply: [0; MESSAGE],
         }
     }
 
     /// Lend the memory to an endpoint.
     pub fn storage(&mut self) -> Storage<'_> {
-        let [scratch, reply] = &mut self.scratch;
         Storage {
             accounts: Slots::Lent(&mut self.accounts),
             calls: Slots::Lent(&mut self.calls),
@@ -86,8 +87,8 @@ impl<
             dialog_text: Slots::Lent(self.dialog_text.as_flattened_mut()),
             buffer_states: Slots::Lent(&mut self.buffer_states),
             buffers: Room::Lent(self.buffers.as_flattened_mut()),
-            scratch: Slots::Lent(scratch),
-            reply: Slots::Lent(reply),
+            scratch: Slots::Lent(&mut self.scratch),
+            reply: Slots::Lent(&mut self.reply),
             text_bytes: TEXT,
             message_bytes: MESSAGE,
         }
@@ -108,6 +109,16 @@ impl<
         Self::new()
     }
 }
+
+// What an account and a call cost where memory is small, beside the buffers for messages, audio and
+// digits. The figures are what was reached, so they may only shrink.
+#[cfg(target_pointer_width = "32")]
+const _: () = {
+    use crate::media::Session;
+    assert!(size_of::<Entry<AccountSlot>>() + 512 <= 784, "an account, goal 768");
+    let call = size_of::<Entry<CallSlot>>() + size_of::<Entry<DialogSlot>>() + 512;
+    assert!(call + size_of::<Session>() - Session::BUFFER_BYTES <= 1884, "a call, goal 1536");
+};
 
 /// The memory of one endpoint, its sizes erased.
 pub struct Storage<'a> {

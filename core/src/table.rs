@@ -6,12 +6,12 @@
 //! is all zero.
 
 use crate::storage::Slots;
-use crate::time::Instant;
+use crate::time::{Due, Instant};
 
 /// What a table must know of the values in it.
 pub(crate) trait Slot {
     /// When this slot wants to be called next.
-    fn deadline(&self) -> Option<Instant>;
+    fn deadline(&self) -> Due;
     /// Whether this slot has an action to give.
     fn is_ready(&self) -> bool;
 }
@@ -29,7 +29,7 @@ pub(crate) struct Entry<T> {
     value: Value<T>,
     generation: u32,
     queued: bool,
-    deadline: Option<Instant>,
+    deadline: Due,
     /// Next free slot plus one.
     next_free: u32,
     /// Where this slot stands in the heap, plus one.
@@ -78,7 +78,7 @@ impl<T> Entry<T> {
         value: Value::None,
         generation: 0,
         queued: false,
-        deadline: None,
+        deadline: Due::NEVER,
         next_free: 0,
         heap_position: 0,
         heap: 0,
@@ -165,7 +165,7 @@ impl<'a, T: Slot> Table<'a, T> {
             return None;
         }
         let value = entry.value.take()?;
-        entry.deadline = None;
+        entry.deadline = Due::NEVER;
         self.used -= 1;
         self.heap_remove(id.index);
         match self.free_last.checked_sub(1) {
@@ -226,7 +226,7 @@ impl<'a, T: Slot> Table<'a, T> {
 
     /// The soonest deadline of all.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        if self.heap_len == 0 { None } else { self.deadline_at(0) }
+        if self.heap_len == 0 { None } else { self.deadline_at(0).get() }
     }
 
     /// A slot whose deadline has come, the soonest first.
@@ -278,15 +278,15 @@ impl<'a, T: Slot> Table<'a, T> {
     fn refresh(&mut self, index: u32) {
         self.queue(index);
         let Some(entry) = self.entries.get_mut(index as usize) else { return };
-        let deadline = entry.live().and_then(Slot::deadline);
+        let deadline = entry.live().map_or(Due::NEVER, Slot::deadline);
         if deadline == entry.deadline {
             return;
         }
         entry.deadline = deadline;
         match (deadline, entry.heap_position.checked_sub(1)) {
-            (None, _) => self.heap_remove(index),
-            (Some(_), Some(position)) => self.heap_settle(position),
-            (Some(_), None) => {
+            (Due::NEVER, _) => self.heap_remove(index),
+            (_, Some(position)) => self.heap_settle(position),
+            (_, None) => {
                 let position = self.heap_len;
                 self.heap_len += 1;
                 self.heap_put(position, index);
@@ -299,8 +299,9 @@ impl<'a, T: Slot> Table<'a, T> {
         self.entries.get(position as usize).map_or(0, |entry| entry.heap)
     }
 
-    fn deadline_at(&self, position: u32) -> Option<Instant> {
-        self.entries.get(self.heap_slot(position) as usize)?.deadline
+    fn deadline_at(&self, position: u32) -> Due {
+        let slot = self.entries.get(self.heap_slot(position) as usize);
+        slot.map_or(Due::NEVER, |entry| entry.deadline)
     }
 
     fn heap_put(&mut self, position: u32, index: u32) {

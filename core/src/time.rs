@@ -91,6 +91,40 @@ impl Duration {
     }
 }
 
+/// A deadline that may not be set: then it is zero in every byte, and half as long as an
+/// `Option<Instant>`, which stands in many slots.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(crate) struct Due(u64);
+
+impl Due {
+    pub(crate) const NEVER: Self = Self(0);
+
+    pub(crate) const fn at(at: Instant) -> Self {
+        Self(at.0.saturating_add(1))
+    }
+
+    pub(crate) fn get(self) -> Option<Instant> {
+        self.0.checked_sub(1).map(Instant)
+    }
+
+    /// Whether the time has come.
+    pub(crate) fn is_over(self, now: Instant) -> bool {
+        self.0 != 0 && self.0 <= now.0.saturating_add(1)
+    }
+
+    /// The sooner one of two.
+    pub(crate) fn or_sooner(self, other: Self) -> Self {
+        // what is not set wraps around to the far end
+        Self(self.0.wrapping_sub(1).min(other.0.wrapping_sub(1)).wrapping_add(1))
+    }
+}
+
+impl From<Option<Instant>> for Due {
+    fn from(at: Option<Instant>) -> Self {
+        at.map_or(Self::NEVER, Self::at)
+    }
+}
+
 impl Add<Duration> for Instant {
     type Output = Self;
 

@@ -291,17 +291,17 @@ impl<'d> Call<'d> {
     /// # Errors
     /// The call ended: [`Error::Failed`] with the reason.
     pub async fn listen(&self, sink: &mut impl Sink) -> Result<(), Error> {
-        let mut samples = [0; CHUNK];
         loop {
-            let count = self
-                .wait(|call| {
-                    let heard = &mut call.media.heard;
-                    let count = heard.samples().len().min(CHUNK);
-                    samples.iter_mut().zip(heard.samples()).for_each(|(to, from)| *to = *from);
-                    heard.drop_front(count);
-                    (count > 0).then_some(Ok(count))
-                })
-                .await?;
+            self.wait(|call| (!call.media.heard.samples().is_empty()).then_some(Ok(()))).await?;
+            // Not across the wait: it would stand in the task's memory for ever.
+            let mut samples = [0; CHUNK];
+            let count = self.with(|call| {
+                let heard = &mut call.media.heard;
+                let count = heard.samples().len().min(CHUNK);
+                samples.iter_mut().zip(heard.samples()).for_each(|(to, from)| *to = *from);
+                heard.drop_front(count);
+                count
+            })?;
             sink.write(samples.get(..count).unwrap_or_default());
         }
     }

@@ -77,7 +77,9 @@ impl Frame {
     }
 }
 
-/// The longest frame that is carried: 60 ms at 8 kHz.
-const FRAME_MAX: usize = 480;
+/// Length of the longest frame that is sent and heard at a time, and its samples at 8 kHz. A peer may
+/// wish for longer packets, which is only a wish (RFC 8866 s6.4); those that it sends may be longer.
+pub(crate) const FRAME_MAX_MS: u8 = 20;
+const FRAME_MAX: usize = FRAME_MAX_MS as usize * 8;
 /// Digits of one call that wait for the application.
 pub(crate) const DIGITS_MAX: usize = 32;

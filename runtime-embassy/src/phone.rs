@@ -62,8 +62,8 @@ impl<'d> Phone<'d> {
         let state = State::new(endpoint, lines, calls, settings, random);
         let shared = only(&mut resources.shared, Shared::new(state));
         let metas = only(&mut resources.sip_metas, [embassy_net::udp::PacketMetadata::EMPTY; _]);
-        let bytes = resources.sip_buffers.as_flattened_mut();
-        let mut sockets = Sockets::new(stack, settings.sip_port, metas, bytes);
+        let (bytes_in, bytes_out) = (&mut resources.sip_in, &mut resources.sip_out);
+        let mut sockets = Sockets::new(stack, settings.sip_port, metas, bytes_in, bytes_out);
         resources.media_metas.extend((0..CALLS).map(|_| MediaMetas::new()));
         let places = resources.media_metas.iter_mut().zip(&mut resources.media_buffers);
         for ((metas, buffers), place) in places.zip(0..) {

@@ -22,14 +22,15 @@ pub struct Resources<
     const CALLS: usize = 2,
     const DIALOGS: usize = 3,
     const TRANSACTIONS: usize = 8,
-    const BUFFERS: usize = 6,
+    const BUFFERS: usize = 5,
     const TEXT: usize = 512,
     const MESSAGE: usize = 1500,
 > {
     pub(crate) memory: Memory<ACCOUNTS, CALLS, DIALOGS, TRANSACTIONS, BUFFERS, TEXT, MESSAGE>,
     pub(crate) lines: [LineEntry; ACCOUNTS],
     pub(crate) calls: [CallEntry<'d>; CALLS],
-    pub(crate) sip_buffers: [[u8; MESSAGE]; SIP_BUFFERS],
+    pub(crate) sip_in: [u8; SIP_IN_BYTES],
+    pub(crate) sip_out: [u8; MESSAGE],
     pub(crate) media_buffers: [MediaBuffers; CALLS],
     // An empty one is not all zero, so these come to be at `bind`.
     pub(crate) sip_metas: Vec<[PacketMetadata; SIP_METAS], 1>,
@@ -54,7 +55,8 @@ impl<
             memory: Memory::new(),
             lines: [const { LineEntry::idle() }; ACCOUNTS],
             calls: [const { CallEntry::idle() }; CALLS],
-            sip_buffers: [[0; MESSAGE]; SIP_BUFFERS],
+            sip_in: [0; SIP_IN_BYTES],
+            sip_out: [0; MESSAGE],
             media_buffers: [const { MediaBuffers::new() }; CALLS],
             sip_metas: Vec::new(),
             media_metas: Vec::new(),
@@ -116,14 +118,15 @@ impl MediaMetas {
     }
 }
 
-/// Two messages may arrive together; one waits to be sent.
-const SIP_BUFFERS: usize = 3;
-/// Four of them for what comes in (small answers do not fill a buffer), two for what goes out.
+/// Two messages may arrive together: one of the greatest length that a datagram has on Ethernet
+/// (1472), or two that are half as long again as most are.
+const SIP_IN_BYTES: usize = 2048;
+/// Four of them for what comes in (small answers do not fill the room), two for what goes out.
 pub(crate) const SIP_METAS: usize = 6;
-/// Four packets of 20 ms, or one of 60 ms and a digit: the jitter buffer takes them every tick.
-const RTP_IN_BYTES: usize = 700;
-/// One packet of 60 ms: it leaves before the next is made.
-const RTP_OUT_BYTES: usize = 500;
+/// Three packets of 20 ms, or one of 60 ms and a digit: the jitter buffer takes them as they come.
+const RTP_IN_BYTES: usize = 540;
+/// One packet of 20 ms: it leaves before the next is made.
+const RTP_OUT_BYTES: usize = 180;
 /// A peer's sender report with one block and a source description has about 100 bytes.
 const RTCP_IN_BYTES: usize = 160;
 /// Ours: a sender report with one block, 52, a name of 24 bytes, 36, and a BYE, 8.

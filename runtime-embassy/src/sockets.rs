@@ -28,16 +28,15 @@ pub(crate) struct MediaSockets<'d> {
 }
 
 impl<'d> Sockets<'d> {
-    /// The socket for SIP alone; the last of `buffers` is for sending.
+    /// The socket for SIP alone.
     pub(crate) fn new(
         stack: Stack<'d>,
         port: u16,
         metas: &'d mut [PacketMetadata; SIP_METAS],
-        buffers: &'d mut [u8],
+        bytes_in: &'d mut [u8],
+        bytes_out: &'d mut [u8],
     ) -> Self {
         let (metas_in, metas_out) = metas.split_at_mut(4);
-        let received = buffers.len() / 3 * 2;
-        let (bytes_in, bytes_out) = buffers.split_at_mut(received);
         let mut sip = UdpSocket::new(stack, metas_in, bytes_in, metas_out, bytes_out);
         // Fails for port 0 alone, which leaves the phone deaf; a zero there is a mistake in the
         // settings that the first registration shows.

@@ -17,7 +17,7 @@ use sansip::time::{Duration, Instant};
 use crate::convert::now;
 use crate::error::Error;
 use crate::lookup::Lookup;
-use crate::media::Media;
+use crate::media::{FRAME_MAX_MS, Media};
 use crate::request::{NewRequest, Requests};
 use crate::settings::Settings;
 
@@ -340,6 +340,7 @@ impl<'d> State<'d> {
     fn media(&mut self, now: Instant, id: CallId, stage: Stage, plan: &MediaPlan) {
         let seed = self.random.bytes(Purpose::Rtp);
         let silence = self.settings.media_silence.map(Duration::from);
+        let plan = &MediaPlan { ptime_ms: plan.ptime_ms.min(FRAME_MAX_MS), ..*plan };
         let Some(call) = self.call(id) else { return };
         let media = &mut call.media;
         match stage {
@@ -407,4 +408,4 @@ impl CallEntry<'_> {
 }
 
 /// Names to look up that wait; more are answered as unknown.
-pub(crate) const LOOKUPS_MAX: usize = 4;
+pub(crate) const LOOKUPS_MAX: usize = 2;

@@ -172,6 +172,7 @@ check() {
   # shellcheck disable=SC2046 # one word a figure
   {
     size netcheck $(figures <"$WORK/netcheck") >"$WORK/size" || { cat "$WORK/size"; return 1; }
+    size alone >"$WORK/size" || { cat "$WORK/size"; return 1; }
     size phone $(cat "$WORK/phone" "$WORK/bench" | figures)
   }
 }

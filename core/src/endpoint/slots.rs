@@ -8,7 +8,7 @@ use crate::registration::Registration;
 use crate::sdp::{Direction, LocalMedia, MediaPlan, Shape};
 use crate::table::{Id, Slot};
 use crate::text::Packed;
-use crate::time::{Duration, Instant};
+use crate::time::{Due, Duration, Instant};
 use crate::transaction::{ClientInvite, ClientRequest, ServerInvite, ServerRequest, Timing};
 
 use super::auth::Cached;
@@ -116,10 +116,10 @@ impl AccountSlot {
 }
 
 impl Slot for AccountSlot {
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self) -> Due {
         // the answer to what is on its way, or the resolver's, comes first
         let busy = self.transaction.is_some() || self.resolving != Resolving::No;
-        if busy { None } else { self.registration.deadline() }
+        if busy { Due::NEVER } else { self.registration.deadline().into() }
     }
 
     fn is_ready(&self) -> bool {
@@ -238,8 +238,8 @@ impl CallSlot {
 }
 
 impl Slot for CallSlot {
-    fn deadline(&self) -> Option<Instant> {
-        self.deadline
+    fn deadline(&self) -> Due {
+        self.deadline.into()
     }
 
     fn is_ready(&self) -> bool {
@@ -272,8 +272,8 @@ impl DialogSlot {
 }
 
 impl Slot for DialogSlot {
-    fn deadline(&self) -> Option<Instant> {
-        None
+    fn deadline(&self) -> Due {
+        Due::NEVER
     }
 
     fn is_ready(&self) -> bool {
@@ -400,29 +400,26 @@ impl TransactionSlot {
         }
     }
 
-    fn cancel_deadline(&self) -> Option<Instant> {
+    fn cancel_deadline(&self) -> Due {
         match &self.cancel {
-            Cancel::Sent(machine, _) => machine.deadline(),
-            _ => None,
+            Cancel::Sent(machine, _) => machine.due(),
+            _ => Due::NEVER,
         }
     }
 }
 
 impl Slot for TransactionSlot {
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self) -> Due {
         let machine = match &self.machine {
             // the driver owes an answer about the way; a slot must not depend on it
-            Machine::Idle if self.resolving != Resolving::No => Some(self.since + RESOLVE_LIMIT),
-            Machine::Idle => None,
-            Machine::ClientInvite(machine) => machine.deadline(),
-            Machine::ClientRequest(machine) => machine.deadline(),
-            Machine::ServerInvite(machine) => machine.deadline(),
-            Machine::ServerRequest(machine) => machine.deadline(),
+            Machine::Idle if self.resolving != Resolving::No => Due::at(self.since + RESOLVE_LIMIT),
+            Machine::Idle => Due::NEVER,
+            Machine::ClientInvite(machine) => machine.due(),
+            Machine::ClientRequest(machine) => machine.due(),
+            Machine::ServerInvite(machine) => machine.due(),
+            Machine::ServerRequest(machine) => machine.due(),
         };
-        match (machine, self.cancel_deadline()) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        machine.or_sooner(self.cancel_deadline())
     }
 
     fn is_ready(&self) -> bool {

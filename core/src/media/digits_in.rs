@@ -22,7 +22,8 @@ pub(super) struct DigitReceiver {
     delivered: bool,
     delivered_timestamp: u32,
     delivered_events: u16,
-    queue: Deque<(Digit, u32), DIGITS_IN_MAX>,
+    /// Event and duration of each, in one word: sessions are many.
+    queue: Deque<u32, DIGITS_IN_MAX>,
     /// Digits dropped because nobody took the earlier ones.
     pub(super) overflow: u32,
 }
@@ -78,7 +79,8 @@ impl DigitReceiver {
 
     /// The next digit, with its duration in timestamp units.
     pub(super) fn pop(&mut self) -> Option<(Digit, u32)> {
-        self.queue.pop_front()
+        let packed = self.queue.pop_front()?;
+        Some((Digit::from_event((packed >> DURATION_BITS) as u8)?, packed & DURATION_MAX))
     }
 
     fn report(&mut self, now: Instant, timestamp: u32, marker: bool, report: TelephoneEvent) {
@@ -158,10 +160,11 @@ impl DigitReceiver {
         self.delivered = true;
         self.delivered_timestamp = timestamp;
         self.delivered_events |= 1 << event;
-        let Some(digit) = Digit::from_event(event) else {
+        if Digit::from_event(event).is_none() {
             return;
-        };
-        if self.queue.push_back((digit, duration)).is_err() {
+        }
+        let packed = u32::from(event) << DURATION_BITS | duration.min(DURATION_MAX);
+        if self.queue.push_back(packed).is_err() {
             self.overflow = self.overflow.saturating_add(1);
         }
     }
@@ -169,6 +172,9 @@ impl DigitReceiver {
 
 /// The longest duration that one report can tell (RFC 4733 s2.5.1.3).
 const SEGMENT: u32 = 0xffff;
+/// A digit is one of sixteen, which leaves its duration nine hours.
+const DURATION_BITS: u32 = 28;
+const DURATION_MAX: u32 = (1 << DURATION_BITS) - 1;
 /// A report this much older than the newest event is a straggler of it; older still is a source
 /// that set its timestamps back: ten seconds.
 const LATE_MAX: i32 = 80_000;

@@ -6,6 +6,8 @@ use super::latch::{NOWHERE, canonical};
 use super::receiver::{ReceiveTypes, Receiver};
 use super::report::{DigitsError, MediaEvent, Report, Transmit};
 use super::sender::Sender;
+#[cfg(target_pointer_width = "32")]
+use crate::limits::{DIGITS_IN_MAX, DIGITS_OUT_MAX, JITTER_RING};
 use crate::limits::{FRAME_MAX, MEDIA_SILENCE_BYE_MS, MEDIA_SILENCE_MS, RTP_PACKET_MAX};
 use crate::random::{Purpose, Random};
 use crate::rtp::rtcp::Compound;
@@ -50,6 +52,11 @@ struct SilenceWatch {
 }
 
 impl Session {
+    /// Bytes of it that wait for somebody: audio that came, the packet that goes, digits both ways.
+    #[cfg(target_pointer_width = "32")]
+    pub(crate) const BUFFER_BYTES: usize =
+        JITTER_RING + JITTER_RING / 8 + RTP_PACKET_MAX + (DIGITS_IN_MAX + DIGITS_OUT_MAX) * 4;
+
     /// A session without a stream: it plays silence and sends nothing until [`start`](Self::start).
     /// All its bytes are zero, so that a `static` of it costs no flash.
     pub const fn idle() -> Self {

@@ -14,8 +14,8 @@ struct Item {
 }
 
 impl Slot for Item {
-    fn deadline(&self) -> Option<Instant> {
-        self.deadline
+    fn deadline(&self) -> Due {
+        self.deadline.into()
     }
 
     fn is_ready(&self) -> bool {

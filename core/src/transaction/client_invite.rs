@@ -1,5 +1,5 @@
 use super::{Alarms, Effect, Event, Gone, Timing, Transmit};
-use crate::time::{Duration, Instant};
+use crate::time::{Due, Duration, Instant};
 
 /// The INVITE client transaction (RFC 3261 s17.1.1, RFC 6026 s7.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,7 +29,12 @@ impl ClientInvite {
 
     /// When [`Event::Tick`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        self.alarms.deadline()
+        self.due().get()
+    }
+
+    /// The same, as slots keep it.
+    pub(crate) fn due(&self) -> Due {
+        self.alarms.due()
     }
 
     /// Whether a 1xx was heard: only then may a CANCEL be sent (RFC 3261 s9.1).
@@ -51,7 +56,7 @@ impl ClientInvite {
     /// (RFC 3261 s9.1).
     pub fn end_at(&mut self, at: Instant) {
         if self.is_open() {
-            self.alarms.end_at = Some(at);
+            self.alarms.end_at = Due::at(at);
         }
     }
 

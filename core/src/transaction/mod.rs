@@ -13,7 +13,7 @@ pub use client_request::ClientRequest;
 pub use server_invite::ServerInvite;
 pub use server_request::ServerRequest;
 
-use crate::time::{Duration, Instant};
+use crate::time::{Due, Duration, Instant};
 
 /// The numbers that all timers follow from (RFC 3261 s17.1.1.1, table 4), and the transport.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -122,44 +122,41 @@ impl Effect {
 /// When to send again and when to stop; all zero while off.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct Alarms {
-    resend_at: Option<Instant>,
+    resend_at: Due,
     interval: Duration,
-    end_at: Option<Instant>,
+    end_at: Due,
 }
 
 impl Alarms {
-    const OFF: Self = Self { resend_at: None, interval: Duration::ZERO, end_at: None };
+    const OFF: Self = Self { resend_at: Due::NEVER, interval: Duration::ZERO, end_at: Due::NEVER };
 
     fn end(now: Instant, after: Duration) -> Self {
-        Self { end_at: Some(now + after), ..Self::OFF }
+        Self { end_at: Due::at(now + after), ..Self::OFF }
     }
 
     fn with_resend(self, now: Instant, interval: Duration, timing: &Timing) -> Self {
         if timing.reliable {
             return self;
         }
-        Self { resend_at: Some(now + interval), interval, ..self }
+        Self { resend_at: Due::at(now + interval), interval, ..self }
     }
 
     /// Set the next retransmission; `now` may be late, and the rhythm then starts from it.
     fn again(&mut self, now: Instant, next: Duration) {
         self.interval = next;
-        self.resend_at = Some(now + next);
+        self.resend_at = Due::at(now + next);
     }
 
-    fn deadline(&self) -> Option<Instant> {
-        match (self.resend_at, self.end_at) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+    fn due(&self) -> Due {
+        self.resend_at.or_sooner(self.end_at)
     }
 
     fn ended(&self, now: Instant) -> bool {
-        self.end_at.is_some_and(|at| at <= now)
+        self.end_at.is_over(now)
     }
 
     fn must_resend(&self, now: Instant) -> bool {
-        self.resend_at.is_some_and(|at| at <= now)
+        self.resend_at.is_over(now)
     }
 }
 

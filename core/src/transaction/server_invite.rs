@@ -1,5 +1,5 @@
 use super::{Alarms, Effect, Event, Gone, Timing, Transmit};
-use crate::time::{Duration, Instant};
+use crate::time::{Due, Duration, Instant};
 
 /// The INVITE server transaction (RFC 3261 s17.2.1, RFC 6026 s7.1).
 ///
@@ -35,7 +35,12 @@ impl ServerInvite {
 
     /// When [`Event::Tick`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        self.alarms.deadline()
+        self.due().get()
+    }
+
+    /// The same, as slots keep it.
+    pub(crate) fn due(&self) -> Due {
+        self.alarms.due()
     }
 
     /// Whether no final response was sent yet.

@@ -1,5 +1,5 @@
 use super::{Alarms, Effect, Event, Gone, Timing, Transmit};
-use crate::time::Instant;
+use crate::time::{Due, Instant};
 
 /// The server transaction of every other request (RFC 3261 s17.2.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,7 +27,12 @@ impl ServerRequest {
 
     /// When [`Event::Tick`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        self.alarms.deadline()
+        self.due().get()
+    }
+
+    /// The same, as slots keep it.
+    pub(crate) fn due(&self) -> Due {
+        self.alarms.due()
     }
 
     /// Whether no final response was sent yet.

@@ -79,7 +79,7 @@ async fn recording(line: Line<'static>) -> Result<(), Error> {
 
 /// The prompt comes back from 600.
 async fn echo(line: Line<'static>) -> Result<(), Error> {
-    static HEARD: ConstStaticCell<[i16; 1600]> = ConstStaticCell::new([0; 1600]);
+    static HEARD: ConstStaticCell<[i16; 200]> = ConstStaticCell::new([0; 200]);
     let mut heard = Recorder::new(HEARD.take());
     let call = line.call("600").await?;
     let play = async {

@@ -70,7 +70,7 @@ impl Decimal {
 /// The words that the run was started with (`-semihosting-config arg=..`), at most 511 bytes.
 /// Empty when asked for a second time, or when the host gives none.
 pub fn settings() -> Settings<'static> {
-    static WORDS: ConstStaticCell<[u8; 512]> = ConstStaticCell::new([0; 512]);
+    static WORDS: ConstStaticCell<[u8; 256]> = ConstStaticCell::new([0; 256]);
     let Some(words) = WORDS.try_take() else {
         return Settings::new("");
     };
