@@ -10,6 +10,8 @@ use crate::time::{Due, Instant};
 
 /// What a table must know of the values in it.
 pub(crate) trait Slot {
+    /// Whether it ever has a deadline or an action; a table of others needs no code for them.
+    const ACTS: bool = true;
     /// When this slot wants to be called next.
     fn deadline(&self) -> Due;
     /// Whether this slot has an action to give.
@@ -276,6 +278,9 @@ impl<'a, T: Slot> Table<'a, T> {
     }
 
     fn refresh(&mut self, index: u32) {
+        if !T::ACTS {
+            return;
+        }
         self.queue(index);
         let Some(entry) = self.entries.get_mut(index as usize) else { return };
         let deadline = entry.live().map_or(Due::NEVER, Slot::deadline);
@@ -314,6 +319,9 @@ impl<'a, T: Slot> Table<'a, T> {
     }
 
     fn heap_remove(&mut self, index: u32) {
+        if !T::ACTS {
+            return;
+        }
         let Some(entry) = self.entries.get_mut(index as usize) else { return };
         let Some(position) = entry.heap_position.checked_sub(1) else { return };
         entry.heap_position = 0;

@@ -186,7 +186,7 @@ impl<'d> Call<'d> {
     /// # Errors
     /// The peer refused, the call ended, or it is not up.
     pub async fn hold(&self) -> Result<(), Error> {
-        self.change(Command::Hold(self.id)).await
+        self.change(true).await
     }
 
     /// Takes the peer off hold and waits until it agrees.
@@ -194,12 +194,17 @@ impl<'d> Call<'d> {
     /// # Errors
     /// As [`Call::hold`].
     pub async fn resume(&self) -> Result<(), Error> {
-        self.change(Command::Resume(self.id)).await
+        self.change(false).await
     }
 
-    async fn change(&self, command: Command<'_>) -> Result<(), Error> {
+    async fn change(&self, hold: bool) -> Result<(), Error> {
         let before = self.with(|call| (call.agreed, call.refused))?;
-        self.phone.0.command(command)?;
+        let call = self.id;
+        if hold {
+            self.phone.0.command(Command::Hold(call))?;
+        } else {
+            self.phone.0.command(Command::Resume(call))?;
+        }
         self.wait(|call| {
             if call.refused != before.1 {
                 return Some(call.outcome.result());

@@ -47,7 +47,7 @@ impl<'d> Line<'d> {
     /// The registrar refused or did not answer. It may be tried again in the background all the
     /// same.
     pub async fn register(&self) -> Result<(), Error> {
-        self.registration(Command::Register(self.id), true).await
+        self.registration(true).await
     }
 
     /// Removes our own binding, and only that, and waits until it is gone.
@@ -55,14 +55,18 @@ impl<'d> Line<'d> {
     /// # Errors
     /// The registrar refused or did not answer.
     pub async fn unregister(&self) -> Result<(), Error> {
-        self.registration(Command::Unregister(self.id), false).await
+        self.registration(false).await
     }
 
-    async fn registration(&self, command: Command<'_>, wanted: bool) -> Result<(), Error> {
+    async fn registration(&self, wanted: bool) -> Result<(), Error> {
         let mut before = 0;
         {
             let mut state = self.phone.0.step()?;
-            state.command(command)?;
+            if wanted {
+                state.command(Command::Register(self.id))?;
+            } else {
+                state.command(Command::Unregister(self.id))?;
+            }
             if let Some(line) = state.line(self.id) {
                 line.wanted = wanted;
                 before = line.answers;

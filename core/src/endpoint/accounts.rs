@@ -33,6 +33,7 @@ impl Endpoint<'_> {
             .find(|uri| !uri.is_empty())
     }
 
+    #[inline(never)]
     pub(super) fn insert_account(&mut self, account: &Account<'_>) -> Result<Reply, Error> {
         let identity = sip_uri(account.identity)?;
         for uri in [account.registrar, account.outbound_proxy] {
@@ -82,6 +83,7 @@ impl Endpoint<'_> {
         Ok(Reply::Account(AccountId(id)))
     }
 
+    #[inline(never)]
     pub(super) fn delete_account(
         &mut self,
         now: Instant,
@@ -196,6 +198,7 @@ impl Endpoint<'_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn write_register(
         &mut self,
         account: Id,
@@ -274,6 +277,7 @@ impl Endpoint<'_> {
         self.register_over(now, transaction, received, outcome);
     }
 
+    #[inline(never)]
     fn register_over(
         &mut self,
         now: Instant,
@@ -296,6 +300,7 @@ impl Endpoint<'_> {
         self.next_register(now, account);
     }
 
+    #[inline(never)]
     fn registered(&mut self, now: Instant, account: Id, transaction: Id, received: &Received<'_>) {
         let spread = self.random.u32(Draw::Jitter);
         let Some(slot) = self.accounts.get(account) else { return };
@@ -440,6 +445,7 @@ pub(super) fn headers_of<'x>(
 /// name no Contact at all and only Expires. Where ours is not listed as we wrote it, a Contact with
 /// our user part is therefore taken for ours; as other devices of the same user may be listed too,
 /// the one that runs out first counts. One with another user is somebody else's.
+#[inline(never)]
 fn granted_life(message: &Message<'_>, sent: &Message<'_>, asked: u32) -> Option<u32> {
     let sent = sent.values(HeaderName::Contact).next()?;
     let sent = Contact::parse(sent).ok()?.address()?.uri();

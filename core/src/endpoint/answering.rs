@@ -10,6 +10,7 @@ use super::responding::Source;
 use super::{CallId, CustomHeader, Endpoint, Error, Reason, Reply, Stage, custom};
 
 impl Endpoint<'_> {
+    #[inline(never)]
     pub(super) fn ring(
         &mut self,
         now: Instant,
@@ -27,6 +28,7 @@ impl Endpoint<'_> {
         Ok(Reply::Done)
     }
 
+    #[inline(never)]
     pub(super) fn accept(
         &mut self,
         now: Instant,
@@ -47,6 +49,7 @@ impl Endpoint<'_> {
         Ok(Reply::Done)
     }
 
+    #[inline(never)]
     pub(super) fn decline(
         &mut self,
         now: Instant,

@@ -117,6 +117,7 @@ impl Endpoint<'_> {
     /// Remember what is challenged, if the challenger may have our credentials. Answers which
     /// kinds of credentials the next try needs, those asked for and those that it had, and how
     /// often each was made for a challenge by then.
+    #[inline(never)]
     fn learn_challenges(
         &mut self,
         account: Id,
@@ -249,6 +250,7 @@ impl Endpoint<'_> {
     }
 
     /// Put the next try into the scratch buffer. Answers its length.
+    #[inline(never)]
     fn write_retry(
         &mut self,
         old: Id,

@@ -24,6 +24,7 @@ type Finish<'f> =
     &'f mut dyn FnMut(&mut Writer<'_>, Option<&Message<'_>>) -> Result<usize, WriteError>;
 
 impl Endpoint<'_> {
+    #[inline(never)]
     pub(super) fn place_call(
         &mut self,
         now: Instant,
@@ -66,6 +67,7 @@ impl Endpoint<'_> {
     }
 
     /// The texts of a dialog that does not exist yet: the far tag and target come later.
+    #[inline(never)]
     fn outgoing_dialog(
         &mut self,
         call: Id,
@@ -81,6 +83,7 @@ impl Endpoint<'_> {
         filled.map(|()| dialog)
     }
 
+    #[inline(never)]
     fn fill_outgoing_dialog(
         &mut self,
         call: Id,
@@ -221,6 +224,7 @@ impl Endpoint<'_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn write_invite(&mut self, call: Id, transaction: Id) -> Result<usize, Error> {
         let slot = self.calls.get(call).ok_or(Error::Gone)?;
         let local = slot.local.clone().ok_or(Error::State)?;
@@ -332,6 +336,7 @@ impl Endpoint<'_> {
         finish(&mut writer, kept.as_ref()).map_err(|_| Error::TooLong)
     }
 
+    #[inline(never)]
     pub(super) fn end_call(
         &mut self,
         now: Instant,

@@ -13,6 +13,7 @@ use super::transactions::Need;
 use super::{CallId, Endpoint, Error, Reason, Reply, Stage};
 
 impl Endpoint<'_> {
+    #[inline(never)]
     pub(super) fn change_hold(
         &mut self,
         now: Instant,

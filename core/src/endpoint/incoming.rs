@@ -17,6 +17,7 @@ use super::transactions::Need;
 use super::{Endpoint, Error, Methods, Reason, Stage};
 
 impl Endpoint<'_> {
+    #[inline(never)]
     pub(super) fn on_request(&mut self, now: Instant, received: &Received<'_>) {
         let head = &received.head;
         let method = head.cseq.method;
@@ -70,6 +71,7 @@ impl Endpoint<'_> {
     }
 
     /// What RFC 3261 s8.2.1 to s8.2.3 has a UAS look at before the method itself.
+    #[inline(never)]
     fn refused_by_rule(&mut self, received: &Received<'_>) -> bool {
         let message = &received.message;
         if received.head.uri.is_some_and(|uri| !uri.is_sip()) {
@@ -167,6 +169,7 @@ impl Endpoint<'_> {
         });
     }
 
+    #[inline(never)]
     fn incoming_call(&mut self, now: Instant, received: &Received<'_>) {
         let message = &received.message;
         let accepts = |value: &[u8]| {
@@ -229,6 +232,7 @@ impl Endpoint<'_> {
         self.stats.refused += 1;
     }
 
+    #[inline(never)]
     fn new_incoming_call(
         &mut self,
         now: Instant,
@@ -255,6 +259,7 @@ impl Endpoint<'_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn fill_incoming_call(
         &mut self,
         now: Instant,
@@ -299,6 +304,7 @@ impl Endpoint<'_> {
         Ok(())
     }
 
+    #[inline(never)]
     fn fill_incoming_dialog(
         &mut self,
         received: &Received<'_>,
@@ -324,6 +330,7 @@ impl Endpoint<'_> {
     }
 
     /// An ACK: for a final failure it has the INVITE's branch, for a 2xx its own.
+    #[inline(never)]
     fn acknowledge(&mut self, now: Instant, received: &Received<'_>) {
         let head = &received.head;
         // an ACK for a refusal that the caller saw instead is none for our 2xx
@@ -437,6 +444,7 @@ impl Endpoint<'_> {
     }
 
     /// A CANCEL (RFC 3261 s9.2).
+    #[inline(never)]
     fn give_up(&mut self, now: Instant, received: &Received<'_>) {
         // from the hop that sent the INVITE, or from nobody (RFC 3261 s22.1)
         let same_hop = |id: &Id| {

@@ -16,6 +16,7 @@ use super::transactions::Need;
 use super::{Endpoint, Reason, Stage};
 
 impl Endpoint<'_> {
+    #[inline(never)]
     pub(super) fn request_inside(&mut self, now: Instant, received: &Received<'_>) {
         let head = &received.head;
         let Some((call, dialog)) = self.find_dialog(head) else {
@@ -43,6 +44,7 @@ impl Endpoint<'_> {
         }
     }
 
+    #[inline(never)]
     fn peer_hung_up(&mut self, now: Instant, received: &Received<'_>, call: Id) {
         let state = self.calls.get(call).map_or(State::Over, |slot| slot.state);
         self.answer_inside(now, received, 200);
@@ -55,6 +57,7 @@ impl Endpoint<'_> {
         self.call_over(now, call, reason);
     }
 
+    #[inline(never)]
     fn options_inside(&mut self, now: Instant, received: &Received<'_>) {
         let path = received.reply_path();
         let opened = self.open_server(now, path, &received.head, Need::Reserved, Purpose::None);
@@ -76,6 +79,7 @@ impl Endpoint<'_> {
     }
 
     /// A re-INVITE: the peer holds, resumes, moves its media, or asks for our offer.
+    #[inline(never)]
     fn reinvited(&mut self, now: Instant, received: &Received<'_>, call: Id, dialog: Id) {
         let Some(slot) = self.calls.get(call) else { return };
         let (state, change, invite) = (slot.state, slot.change, slot.invite);
@@ -120,6 +124,7 @@ impl Endpoint<'_> {
         });
     }
 
+    #[inline(never)]
     fn answer_reinvite(&mut self, now: Instant, received: &Received<'_>, call: Id, dialog: Id) {
         let Some(slot) = self.calls.get(call) else { return };
         let Some(local) = slot.local.clone() else { return };

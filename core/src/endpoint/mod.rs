@@ -168,6 +168,7 @@ impl<'a> Endpoint<'a> {
     }
 
     /// Put one input in. Never fails: what makes no sense is counted and dropped.
+    #[cfg_attr(target_os = "none", inline(always))] // as `command`
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
         self.begin_turn();
         match input {
@@ -184,6 +185,8 @@ impl<'a> Endpoint<'a> {
     ///
     /// # Errors
     /// [`Error`]; nothing has changed then.
+    // Where flash is small, what no caller commands need not be linked.
+    #[cfg_attr(target_os = "none", inline(always))]
     pub fn command(&mut self, now: Instant, command: Command<'_>) -> Result<Reply, Error> {
         self.begin_turn();
         match command {

@@ -38,6 +38,7 @@ enum Choice {
 
 impl Endpoint<'_> {
     /// The next thing to do, until there is none. Also lets deadlines that have come take effect.
+    #[cfg_attr(target_os = "none", inline(never))] // for its frame
     pub fn poll_action(&mut self, now: Instant) -> Option<Action<'_>> {
         let choice = loop {
             if let Some(choice) = self.choose() {
@@ -50,6 +51,7 @@ impl Endpoint<'_> {
         self.describe(choice)
     }
 
+    #[inline(never)]
     fn choose(&mut self) -> Option<Choice> {
         if let Some((path, len)) = self.reply_to.take() {
             return Some(Choice::Reply(path, len));
@@ -153,6 +155,7 @@ impl Endpoint<'_> {
         writer.finish().ok()
     }
 
+    #[inline(never)]
     fn describe(&mut self, choice: Choice) -> Option<Action<'_>> {
         if matches!(choice, Choice::Reply(..) | Choice::Message(_) | Choice::Response(_)) {
             self.stats.sent += 1;
@@ -223,6 +226,7 @@ impl Endpoint<'_> {
         })
     }
 
+    #[inline(never)]
     fn describe_call(&self, id: Id, news: News) -> Option<Event<'_>> {
         let slot = self.calls.get(id)?;
         let call = CallId(id);

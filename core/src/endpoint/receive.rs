@@ -11,27 +11,31 @@ use super::compose;
 #[derive(Clone, Copy)]
 pub(super) struct Received<'m> {
     pub(super) path: Path,
-    pub(super) message: Message<'m>,
-    pub(super) head: Head<'m>,
+    pub(super) message: &'m Message<'m>,
+    pub(super) head: &'m Head<'m>,
 }
 
 impl Endpoint<'_> {
+    #[inline(never)] // its frame is large
     pub(super) fn receive(&mut self, now: Instant, path: Path, bytes: &[u8]) {
         // CRLFs between messages and as keep-alive (RFC 3261 s7.5, RFC 5626 s3.5.1)
         let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
         let Some(bytes) = start.and_then(|start| bytes.get(start..)) else { return };
         self.stats.received += 1;
-        let message = match Message::parse(bytes) {
-            Ok(message) => message,
+        // looked at where they stand: a copy of each would lie under all that follows
+        match &Message::parse(bytes) {
+            Ok(message) => self.receive_whole(now, path, message),
             Err(_) => {
                 self.stats.malformed += 1;
                 if let Some(message) = Message::salvage(bytes) {
                     self.refuse_broken(&message, path, 400);
                 }
-                return;
             }
-        };
-        match Head::parse(&message) {
+        }
+    }
+
+    fn receive_whole(&mut self, now: Instant, path: Path, message: &Message<'_>) {
+        match &Head::parse(message) {
             Ok(head) => {
                 let received = Received { path, message, head };
                 match head.start {
@@ -41,12 +45,13 @@ impl Endpoint<'_> {
             }
             Err(error) => {
                 self.stats.malformed += 1;
-                self.refuse_broken(&message, path, error.status());
+                self.refuse_broken(message, path, error.status());
             }
         }
     }
 
     /// Answer a request that is broken, as far as it says where to; responses and ACKs are dropped.
+    #[inline(never)]
     fn refuse_broken(&mut self, message: &Message<'_>, path: Path, status: u16) {
         let answerable = message.method().is_some_and(|method| method != Method::Ack);
         if answerable {

@@ -20,6 +20,7 @@ use super::{
 };
 
 impl Endpoint<'_> {
+    #[inline(never)]
     pub(super) fn send_request(
         &mut self,
         now: Instant,
@@ -130,6 +131,7 @@ impl Endpoint<'_> {
         self.launch(now, id, len).map_err(|_| Reason::NoRoom)
     }
 
+    #[inline(never)]
     pub(super) fn send_request_inside(
         &mut self,
         now: Instant,
@@ -201,6 +203,7 @@ impl Endpoint<'_> {
         });
     }
 
+    #[inline(never)]
     pub(super) fn answer_request(
         &mut self,
         now: Instant,

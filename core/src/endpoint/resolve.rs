@@ -63,6 +63,7 @@ impl Endpoint<'_> {
         known.is_some()
     }
 
+    #[inline(never)]
     pub(super) fn resolved(&mut self, now: Instant, query: QueryId, targets: &[Path]) {
         let path = targets.first().copied();
         match query.asker() {

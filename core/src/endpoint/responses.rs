@@ -13,10 +13,11 @@ use super::calls::SDP;
 use super::compose;
 use super::custom;
 use super::receive::Received;
-use super::slots::{Cancel, Machine, News, Purpose, dialog_text as field};
+use super::slots::{CallSlot, Cancel, Machine, News, Purpose, dialog_text as field};
 use super::{Endpoint, Error, Reason, Stage};
 
 impl Endpoint<'_> {
+    #[inline(never)]
     pub(super) fn on_response(&mut self, now: Instant, received: &Received<'_>, status: u16) {
         // more than one Via: it was meant for somebody before us (RFC 3261 s8.1.3.3)
         let found =
@@ -69,6 +70,7 @@ impl Endpoint<'_> {
         });
     }
 
+    #[inline(never)]
     fn invite_answered(&mut self, now: Instant, id: Id, received: &Received<'_>, status: u16) {
         let effect = self.drive(now, id, happening(status));
         if !effect.deliver {
@@ -81,6 +83,7 @@ impl Endpoint<'_> {
         }
     }
 
+    #[inline(never)]
     fn invite_progresses(&mut self, now: Instant, id: Id, received: &Received<'_>, status: u16) {
         let Some(slot) = self.transactions.get(id) else { return };
         let timing = self.timing(slot.path.as_ref());
@@ -134,6 +137,7 @@ impl Endpoint<'_> {
 
     /// An answer in a provisional response: its media may come now, and a 200 without SDP from the
     /// same fork later means that it holds.
+    #[inline(never)]
     fn early_media(&mut self, call: Id, dialog: Option<Id>, invite: Id, body: &[u8]) {
         let Some(slot) = self.calls.get(call) else { return };
         if slot.late_offer {
@@ -156,6 +160,7 @@ impl Endpoint<'_> {
         }
     }
 
+    #[inline(never)]
     fn invite_accepted(&mut self, now: Instant, id: Id, received: &Received<'_>) {
         let Some(slot) = self.transactions.get(id) else { return };
         let kept = slot.message.as_ref().map_or(&[][..], |buffer| self.buffers.get(buffer));
@@ -206,6 +211,7 @@ impl Endpoint<'_> {
     }
 
     /// The first 2xx of a call of ours.
+    #[inline(never)]
     fn call_answered(&mut self, now: Instant, id: Id, call: Id, received: &Received<'_>) {
         self.keep_inbox(&received.message);
         let tag = received.head.to_tag.unwrap_or(b"");
@@ -268,19 +274,7 @@ impl Endpoint<'_> {
         let origin = Origin { session_id: slot.session_id, version: slot.session_version };
         // only a first INVITE may have been answered before its 2xx
         let is_first = self.transactions.get(id).map(|slot| slot.purpose) == Some(Purpose::Invite);
-        let early = self.dialogs.get(slot.dialog).and_then(|slot| slot.early);
-        let early = early.filter(|_| is_first && body.is_empty());
-        // a first offer follows from what is known; a later one is read again
-        let ours = if is_first { None } else { self.kept_message(id) };
-        let we_offered = match ours {
-            Some(ours) => !ours.body().is_empty(),
-            None => is_first && !slot.late_offer,
-        };
-        let mut plan = match ours {
-            _ if body.is_empty() || !we_offered => early.filter(|_| we_offered),
-            Some(ours) => sdp::accept_answer(ours.body(), body, &local).ok(),
-            None => sdp::accept_first_answer(body, &local).ok(),
-        };
+        let (we_offered, mut plan) = self.answered_by_2xx(id, slot, is_first, body);
         let mut shape = None;
         let written = self.write_ack(id, call, &mut |writer| {
             if we_offered {
@@ -306,6 +300,34 @@ impl Endpoint<'_> {
         self.calls.update(call, |slot| slot.shape = shape.or(slot.shape));
         let Ok(len) = written else { return (false, None) };
         (self.keep_ack(id, len), plan)
+    }
+
+    /// Whether the INVITE had our offer, and what the answer in its 2xx comes to.
+    #[inline(never)] // for its frame
+    fn answered_by_2xx(
+        &self,
+        id: Id,
+        slot: &CallSlot,
+        is_first: bool,
+        body: &[u8],
+    ) -> (bool, Option<sdp::MediaPlan>) {
+        // a first offer follows from what is known; a later one is read again
+        let ours = if is_first { None } else { self.kept_message(id) };
+        let we_offered = match &ours {
+            Some(ours) => !ours.body().is_empty(),
+            None => is_first && !slot.late_offer,
+        };
+        let plan = match (&ours, &slot.local) {
+            _ if !we_offered => None,
+            _ if body.is_empty() => {
+                let early = self.dialogs.get(slot.dialog).and_then(|slot| slot.early);
+                early.filter(|_| is_first)
+            }
+            (Some(ours), Some(local)) => sdp::accept_answer(ours.body(), body, local).ok(),
+            (None, Some(local)) => sdp::accept_first_answer(body, local).ok(),
+            (_, None) => None,
+        };
+        (we_offered, plan)
     }
 
     fn write_ack(
@@ -356,6 +378,7 @@ impl Endpoint<'_> {
         kept
     }
 
+    #[inline(never)]
     fn invite_failed(&mut self, now: Instant, id: Id, received: &Received<'_>, status: u16) {
         let Some(slot) = self.transactions.get(id) else { return };
         let (call, purpose) = (slot.call, slot.purpose);

@@ -272,6 +272,8 @@ impl DialogSlot {
 }
 
 impl Slot for DialogSlot {
+    const ACTS: bool = false;
+
     fn deadline(&self) -> Due {
         Due::NEVER
     }

@@ -15,6 +15,7 @@ use super::{CallId, Endpoint, Reason};
 
 impl Endpoint<'_> {
     /// Let the slot whose deadline came first have its turn; `false` where none has come.
+    #[inline(never)]
     pub(super) fn fire_one(&mut self, now: Instant) -> bool {
         // all that the turn's message caused is told: what a deadline causes has no message
         self.begin_turn();
@@ -30,6 +31,7 @@ impl Endpoint<'_> {
         true
     }
 
+    #[inline(never)]
     fn tick_transaction(&mut self, now: Instant, id: Id) {
         if self.transactions.get(id).is_some_and(|slot| matches!(slot.machine, Machine::Idle)) {
             self.request_over(id, Err(Reason::Unreachable));
@@ -132,6 +134,7 @@ impl Endpoint<'_> {
         }
     }
 
+    #[inline(never)]
     fn tick_call(&mut self, now: Instant, id: Id) {
         let Some(slot) = self.calls.get(id) else { return };
         let (state, change, invite) = (slot.state, slot.change, slot.invite);
@@ -160,12 +163,14 @@ impl Endpoint<'_> {
 
     /// The transport says that nothing can be sent along this path. What only waits for time to
     /// pass is left alone; an unreachable answer can be forged, so an established call survives it.
+    #[inline(never)]
     pub(super) fn send_failed(&mut self, now: Instant, path: Path) {
         self.fail_where(now, |slot_path| {
             slot_path.transport == path.transport && slot_path.remote == path.remote
         });
     }
 
+    #[inline(never)]
     pub(super) fn flow_closed(&mut self, now: Instant, flow: FlowId) {
         if flow != FlowId::DATAGRAM {
             self.fail_where(now, |path| path.flow == flow);
@@ -190,6 +195,7 @@ impl Endpoint<'_> {
 
     /// Our address changed: registrations renew from the new one, calls end, since their media
     /// cannot follow without the driver.
+    #[inline(never)]
     pub(super) fn local_address(&mut self, now: Instant, old: SocketAddr, new: SocketAddr) {
         if self.config.local == Some(old) {
             self.config.local = Some(new);
@@ -218,6 +224,7 @@ impl Endpoint<'_> {
 }
 
 impl Endpoint<'_> {
+    #[inline(never)]
     fn account_moved(&mut self, now: Instant, id: Id, old: SocketAddr) {
         let moved = self.accounts.update(id, |slot| {
             if slot.server.is_none_or(|path| path.local != old) {

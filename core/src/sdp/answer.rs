@@ -76,6 +76,7 @@ pub(crate) fn check_offer(offer: &[u8], local: &LocalMedia) -> Result<(), Answer
 /// [`AnswerError::Mismatch`] where the streams are not those of the offer,
 /// [`AnswerError::Refused`] for port 0, [`AnswerError::NotAcceptable`] where the answer names
 /// nothing that we offered or an address that nothing can be sent to.
+#[inline(never)] // for its frame
 pub fn accept_answer(
     our_offer: &[u8],
     answer: &[u8],
@@ -103,11 +104,13 @@ pub fn accept_answer(
     if theirs.port() == Some(0) {
         return Err(AnswerError::Refused);
     }
-    let ours = Ours { known: Known::of(&ours, None, local), direction: ours.direction() };
+    let (stream, mut ours) = (ours, Ours { known: Known::none(), direction: ours.direction() });
+    ours.known.read(&stream, None, local);
     agree(&theirs, Some(&ours), local).ok_or(AnswerError::NotAcceptable)
 }
 
 /// [`accept_answer`] for what [`write_offer`](super::write_offer) made from `local`.
+#[inline(never)] // for its frame
 pub(crate) fn accept_first_answer(
     answer: &[u8],
     local: &LocalMedia,
@@ -123,8 +126,8 @@ pub(crate) fn accept_first_answer(
     if stream.port() == Some(0) {
         return Err(AnswerError::Refused);
     }
-    let known = Formats::offered(local, None).known();
-    let ours = Ours { known, direction: local.direction };
+    let mut ours = Ours { known: Known::none(), direction: local.direction };
+    Formats::offered(local, None).tell(&mut ours.known);
     agree(&stream, Some(&ours), local).ok_or(AnswerError::NotAcceptable)
 }
 
@@ -166,9 +169,11 @@ struct Common {
 }
 
 /// The peer's most preferred codec that we have too, and the telephone-event of its clock rate.
+#[inline(never)] // for its frame
 fn common(peer: &Media<'_>, ours: Option<&Ours>, local: &LocalMedia) -> Option<Common> {
     let ours = ours.map(|ours| &ours.known);
-    let theirs = Known::of(peer, ours, local);
+    let mut theirs = Known::none();
+    theirs.read(peer, ours, local);
     let receive_type = |format, send_type| match &ours {
         None => Some(send_type),
         Some(ours) => ours.number(format),

@@ -50,10 +50,14 @@ impl Formats {
     }
 
     /// The same, as what a description that we wrote says.
-    pub(super) fn known(&self) -> Known {
-        let codecs = self.codecs.iter().map(|&(number, codec)| (number, Format::Codec(codec)));
-        let events = self.events.iter().map(|&(number, rate)| (number, Format::Event(rate)));
-        Known(codecs.chain(events).map(|(number, format)| (number, Some(format))).collect())
+    pub(super) fn tell(&self, known: &mut Known) {
+        known.0.clear();
+        for &(number, codec) in &self.codecs {
+            known.add(number, Some(Format::Codec(codec)));
+        }
+        for &(number, rate) in &self.events {
+            known.add(number, Some(Format::Event(rate)));
+        }
     }
 
     fn add_event(&mut self, clock_rate_hz: u32, current: Option<DtmfPlan>) {
@@ -115,37 +119,56 @@ pub(super) enum Format {
 
 /// What each payload type of a described stream means to us, in the order of its `m=` line.
 #[derive(Clone, Debug)]
-pub(super) struct Known(Vec<(u8, Option<Format>), FORMATS_MAX>);
+pub(super) struct Known(Vec<Entry, FORMATS_MAX>);
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    number: u8,
+    /// A line of the description says what it is.
+    is_mapped: bool,
+    format: Option<Format>,
+}
 
 impl Known {
+    pub(super) const fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Reads the formats of a stream in one pass over its lines. Where an answer does not map a
     /// number again, it means what it means in our offer, `ours`.
-    pub(super) fn of(media: &Media<'_>, ours: Option<&Self>, local: &LocalMedia) -> Self {
-        let numbers = media.payload_types().take(FORMATS_MAX);
-        let mut mapped: Vec<(u8, bool, Option<Format>), FORMATS_MAX> =
-            numbers.map(|number| (number, false, None)).collect();
+    ///
+    /// The list is filled in place: it is long, and the stack of a microcontroller is not.
+    #[inline(never)]
+    pub(super) fn read(&mut self, media: &Media<'_>, ours: Option<&Self>, local: &LocalMedia) {
+        self.0.clear();
+        for number in media.payload_types().take(FORMATS_MAX) {
+            self.add(number, None);
+        }
         for (number, map) in media.rtpmaps() {
             // The first line for a number counts, and so does a malformed one.
-            for entry in mapped.iter_mut().filter(|entry| entry.0 == number && !entry.1) {
-                *entry = (number, true, map.and_then(|map| Format::of(&map, local)));
+            let new = |entry: &&mut Entry| entry.number == number && !entry.is_mapped;
+            for entry in self.0.iter_mut().filter(new) {
+                entry.is_mapped = true;
+                entry.format = map.as_ref().and_then(|map| Format::of(map, local));
             }
         }
-        let known = mapped.into_iter().map(|(number, is_mapped, format)| {
-            let format = match ours {
-                _ if is_mapped => format,
-                Some(ours) => ours.format(number),
+        for entry in self.0.iter_mut().filter(|entry| !entry.is_mapped) {
+            entry.format = match ours {
+                Some(ours) => ours.format(entry.number),
                 None => codecs(local)
-                    .find(|codec| codec.static_payload_type() == number)
+                    .find(|codec| codec.static_payload_type() == entry.number)
                     .map(Format::Codec),
             };
-            (number, format)
-        });
-        Self(known.collect())
+        }
+    }
+
+    fn add(&mut self, number: u8, format: Option<Format>) {
+        let _ = self.0.push(Entry { number, is_mapped: false, format });
     }
 
     /// The formats that mean something to us.
     pub(super) fn usable(&self) -> impl Iterator<Item = (u8, Format)> {
-        self.0.iter().filter_map(|&(number, format)| Some((number, format?)))
+        self.0.iter().filter_map(|entry| Some((entry.number, entry.format?)))
     }
 
     /// The payload type of a format.

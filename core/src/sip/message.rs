@@ -82,6 +82,7 @@ impl<'a> Message<'a> {
     ///
     /// The start line may be malformed and the body missing; the header section must be whole and
     /// its lines must have names. A refused response gives `None`, since nobody answers those.
+    #[inline(never)]
     pub fn salvage(bytes: &'a [u8]) -> Option<Self> {
         let bytes = without_leading_line_ends(bytes).ok()?;
         let (text_end, headers_start) = line_end(bytes, 0).ok()?;

@@ -71,7 +71,9 @@ fn phone(memory: &'static mut SmallMemory, media: &'static mut Session) -> Resul
         if let Some(call) = ringing {
             endpoint.answer(now, call, LocalMedia::new(local))?;
         }
-        if black_box(false) && let Some(call) = placed.take() {
+        if black_box(false)
+            && let Some(call) = placed.take()
+        {
             endpoint.hang_up(now, call)?;
         }
         black_box(endpoint.poll_timeout());

@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod executor;
 pub mod host;
+mod memory;
 pub mod stack;
 
 #[cfg(feature = "lm3s6965evb")]
