@@ -33,10 +33,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Half a second of 700 Hz as a WAV of 8-bit PCM, 8 kHz: 4 KB of flash.
+/// A quarter of a second of 700 Hz as a WAV of 8-bit PCM, 8 kHz: 2 KB of flash.
 fn prompt() -> Vec<u8> {
     let sample = |at: u32| 128.0 + 60.0 * (TAU * 700.0 * f64::from(at) / 8000.0).sin();
-    let samples: Vec<u8> = (0..4000).map(|at| sample(at).round() as u8).collect();
+    let samples: Vec<u8> = (0..2000).map(|at| sample(at).round() as u8).collect();
     let length = samples.len() as u32;
     let mut wav = b"RIFF".to_vec();
     wav.extend((36 + length).to_le_bytes());

@@ -316,7 +316,10 @@ impl JitterBuffer {
     fn count_present(&self, timestamp: u32, length: usize) -> usize {
         let mut count = 0;
         for (word, mask) in masks(timestamp, length) {
-            count += (self.present.get(word).copied().unwrap_or_default() & mask).count_ones();
+            match self.present.get(word).copied().unwrap_or_default() & mask {
+                0 => {} // most words, and a core without an instruction for it takes many
+                bits => count += bits.count_ones(),
+            }
         }
         count as usize
     }
@@ -351,10 +354,8 @@ impl JitterBuffer {
 
 /// Copies bytes into the ring; where a call changed its codec, in the ring's encoding.
 fn write(ring_codec: Codec, target: &mut [u8], codec: Codec, bytes: &[u8]) {
-    if ring_codec == codec {
-        for (place, byte) in target.iter_mut().zip(bytes) {
-            *place = *byte;
-        }
+    if ring_codec == codec && target.len() == bytes.len() {
+        target.copy_from_slice(bytes);
     } else {
         transcode(ring_codec, target, codec, bytes);
     }

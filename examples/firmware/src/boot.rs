@@ -1,6 +1,6 @@
 //! Starts network and phone: the few lines that a program for another board writes anew.
 
-use embassy_executor::{SpawnError, SpawnToken};
+use embassy_executor::{SpawnError, SpawnToken, Spawner};
 use embassy_net::StackResources;
 use sansip_embassy::{Advertised, Error, Phone, Reason, Resources, Runner};
 use static_cell::{ConstStaticCell, StaticCell};
@@ -9,11 +9,21 @@ use crate::board::host::{self, Decimal};
 use crate::board::{self, Nic, executor, stack};
 use crate::settings::Settings;
 
-/// Boots the board, joins the network by DHCP and hands the phone to `program`, a task. Settings of a run: `address=`, `sip-port=` and `rtp-port=` say how peers reach the phone
-/// behind port forwarding; `trace=1` shows every SIP message.
+/// Boots the board, joins the network by DHCP and hands the phone to `program`, a task.
+///
+/// Settings of a run: `address=`, `sip-port=` and `rtp-port=` say how peers reach the phone behind
+/// port forwarding; `trace=1` shows every SIP message.
 pub fn run<S>(
     program: impl FnOnce(Phone<'static>, Settings<'static>) -> Result<SpawnToken<S>, SpawnError>,
 ) -> ! {
+    executor::run(|spawner| start(spawner, program))
+}
+
+#[inline(never)] // what it needs of the stack is free again when the tasks run
+fn start<S>(
+    spawner: Spawner,
+    program: impl FnOnce(Phone<'static>, Settings<'static>) -> Result<SpawnToken<S>, SpawnError>,
+) {
     // Sockets of the network itself (DHCP, DNS), and of a phone with two calls.
     static NETWORK: StaticCell<StackResources<{ 2 + 1 + 2 * 2 }>> = StaticCell::new();
     static PHONE: ConstStaticCell<Resources<'static>> = ConstStaticCell::new(Resources::new());
@@ -31,16 +41,14 @@ pub fn run<S>(
         static TRACE: StaticCell<Console> = StaticCell::new(); // not all zero, so not a constant
         runner = runner.with_trace(TRACE.init(CONSOLE));
     }
-    executor::run(|spawner| {
-        match (run_network(network), run_phone(runner), program(phone, settings)) {
-            (Ok(network), Ok(runner), Ok(program)) => {
-                spawner.spawn(network);
-                spawner.spawn(runner);
-                spawner.spawn(program);
-            }
-            _ => host::exit(false),
+    match (run_network(network), run_phone(runner), program(phone, settings)) {
+        (Ok(network), Ok(runner), Ok(program)) => {
+            spawner.spawn(network);
+            spawner.spawn(runner);
+            spawner.spawn(program);
         }
-    })
+        _ => host::exit(false),
+    }
 }
 
 /// How the board gets its address.

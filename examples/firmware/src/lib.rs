@@ -22,7 +22,7 @@ pub mod elapsed;
 pub mod nic;
 pub mod settings;
 
-/// Half a second of 700 Hz, a WAV in flash.
+/// A quarter of a second of 700 Hz, a WAV in flash.
 pub const PROMPT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/prompt.wav"));
 /// The frequency of [`PROMPT`], hertz.
 pub const PROMPT_HZ: u32 = 700;

@@ -64,8 +64,8 @@ async fn digits(line: Line<'static>) -> Result<(), Error> {
 async fn recording(line: Line<'static>) -> Result<(), Error> {
     let call = line.call("604").await?;
     Timer::after_millis(300).await;
-    for round in 0..12 {
-        if (6..10).contains(&round) {
+    for round in 0..24 {
+        if (12..20).contains(&round) {
             call.mute()?
         } else {
             call.unmute()?
@@ -79,11 +79,13 @@ async fn recording(line: Line<'static>) -> Result<(), Error> {
 
 /// The prompt comes back from 600.
 async fn echo(line: Line<'static>) -> Result<(), Error> {
-    static HEARD: ConstStaticCell<[i16; 200]> = ConstStaticCell::new([0; 200]);
+    static HEARD: ConstStaticCell<[i16; 160]> = ConstStaticCell::new([0; 160]);
     let mut heard = Recorder::new(HEARD.take());
     let call = line.call("600").await?;
     let play = async {
-        call.play(PROMPT).await?;
+        for _ in 0..3 {
+            call.play(PROMPT).await?;
+        }
         call.play(PROMPT).await
     };
     // Half a second later the first echo is surely there.
