@@ -288,13 +288,13 @@ impl Endpoint<'_> {
         let Some(slot) = self.transactions.get(transaction) else { return };
         let (Some(account), purpose) = (slot.account, slot.purpose) else { return };
         self.accounts.update(account, |slot| slot.transaction = None);
-        self.keep_inbox(&received.message);
+        self.keep_inbox(received.message);
         if purpose == Purpose::Query {
             self.tell_bindings(account, outcome);
         } else {
             match outcome {
                 Ok(()) => self.registered(now, account, transaction, received),
-                Err(reason) => self.register_refused(now, account, &received.message, reason),
+                Err(reason) => self.register_refused(now, account, received.message, reason),
             }
         }
         self.next_register(now, account);
@@ -312,7 +312,7 @@ impl Endpoint<'_> {
         let asked = slot.expires_s;
         let life = self
             .kept_message(transaction)
-            .and_then(|sent| granted_life(&received.message, &sent, asked));
+            .and_then(|sent| granted_life(received.message, &sent, asked));
         match life {
             Some(life) if life > 0 => {
                 let span = Duration::from_secs(life.into());

@@ -52,7 +52,7 @@ impl Endpoint<'_> {
         let (Some(account), Some(path)) = (account, path) else {
             return Err(Reason::AuthenticationFailed);
         };
-        let (kinds, counts) = self.learn_challenges(account, old, path, &received.message)?;
+        let (kinds, counts) = self.learn_challenges(account, old, path, received.message)?;
         let is_invite = matches!(
             self.transactions.get(old).map(|slot| &slot.machine),
             Some(Machine::ClientInvite(_))

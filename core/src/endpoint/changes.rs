@@ -52,9 +52,9 @@ impl Endpoint<'_> {
 
     /// The answer to our re-INVITE.
     pub(super) fn change_accepted(&mut self, id: Id, call: Id, received: &Received<'_>) {
-        self.keep_inbox(&received.message);
+        self.keep_inbox(received.message);
         if let Some(dialog) = self.calls.get(call).map(|slot| slot.dialog) {
-            let _ = self.refresh_target(dialog, received.path, &received.message);
+            let _ = self.refresh_target(dialog, received.path, received.message);
         }
         let (acked, plan) = self.acknowledge_2xx(id, call, received);
         self.calls.update(call, |slot| {

@@ -23,14 +23,14 @@ impl Endpoint<'_> {
         let Some(slot) = self.transactions.get(id) else { return false };
         let (account, cseq, forks) = (slot.account, slot.cseq, slot.forks);
         let has_bye = slot.purpose == Purpose::Reinvite; // that of its call
-        let message = &received.message;
+        let message = received.message;
         let way = way_from(message, received.path);
         let branch = Branch { slot: id.index ^ self.mask, random: self.random.u64(Draw::Branch) };
         let headers = headers_of(&self.accounts, &self.account_text, account);
         let ack = Fork { received, method: Method::Ack, cseq, path: &way, branch, headers };
         let Ok(len) = ack.write(&mut self.scratch) else { return false };
         self.reply_from_scratch(way, len);
-        let key = self.fork_key(&received.head);
+        let key = self.fork_key(received.head);
         if has_bye || self.find_key(key, 0).is_some() {
             return true;
         }
@@ -67,7 +67,7 @@ impl Endpoint<'_> {
     /// Remember the ACK of a fork in the INVITE's place, for repetitions of its 2xx.
     pub(super) fn mark_acked(&mut self, id: Id, received: &Received<'_>) {
         let Some(slot) = self.transactions.get(id) else { return };
-        let way = way_from(&received.message, received.path);
+        let way = way_from(received.message, received.path);
         let branch = Branch { slot: id.index ^ self.mask, random: self.random.u64(Draw::Branch) };
         let headers = headers_of(&self.accounts, &self.account_text, slot.account);
         let cseq = slot.cseq;
@@ -95,7 +95,7 @@ struct Fork<'x, 'm> {
 
 impl Fork<'_, '_> {
     fn write(&self, room: &mut [u8]) -> Result<usize, WriteError> {
-        let message = &self.received.message;
+        let message = self.received.message;
         let mut writer = Writer::new(room);
         let target = contact_uri(message).unwrap_or(self.received.head.to.uri().as_bytes());
         writer.request(self.method, target);

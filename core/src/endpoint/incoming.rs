@@ -19,7 +19,7 @@ use super::{Endpoint, Error, Methods, Reason, Stage};
 impl Endpoint<'_> {
     #[inline(never)]
     pub(super) fn on_request(&mut self, now: Instant, received: &Received<'_>) {
-        let head = &received.head;
+        let head = received.head;
         let method = head.cseq.method;
         if method == Method::Ack {
             self.acknowledge(now, received);
@@ -59,7 +59,7 @@ impl Endpoint<'_> {
     /// Answer without a transaction.
     pub(super) fn refuse(&mut self, received: &Received<'_>, status: u16) {
         self.stats.refused += 1;
-        self.reply(&received.message, received.path, status, |_| {});
+        self.reply(received.message, received.path, status, |_| {});
     }
 
     pub(super) fn refuse_method(&mut self, received: &Received<'_>) {
@@ -67,13 +67,13 @@ impl Endpoint<'_> {
         let known = !matches!(received.head.cseq.method, Method::Other(_));
         let methods = self.config.methods;
         let status = if known { 405 } else { 501 };
-        self.reply(&received.message, received.path, status, |writer| write_allow(writer, methods));
+        self.reply(received.message, received.path, status, |writer| write_allow(writer, methods));
     }
 
     /// What RFC 3261 s8.2.1 to s8.2.3 has a UAS look at before the method itself.
     #[inline(never)]
     fn refused_by_rule(&mut self, received: &Received<'_>) -> bool {
-        let message = &received.message;
+        let message = received.message;
         if received.head.uri.is_some_and(|uri| !uri.is_sip()) {
             self.refuse(received, 416);
             return true;
@@ -103,7 +103,7 @@ impl Endpoint<'_> {
 
     /// Whether a body that is there is SDP; 415 is answered where it is not.
     pub(super) fn body_is_fit(&mut self, received: &Received<'_>) -> bool {
-        let message = &received.message;
+        let message = received.message;
         let fit = message.body().is_empty()
             || message.header(HeaderName::ContentType).is_none_or(|value| {
                 ContentType::parse(value).is_ok_and(|kind| kind.is(b"application", b"sdp"))
@@ -120,7 +120,7 @@ impl Endpoint<'_> {
     fn answer_options(&mut self, received: &Received<'_>) {
         let methods = self.config.methods;
         let status = if self.account_for(received).is_some() { 200 } else { 404 };
-        self.reply(&received.message, received.path, status, |writer| {
+        self.reply(received.message, received.path, status, |writer| {
             write_allow(writer, methods);
             writer.header(HeaderName::Accept, SDP);
         });
@@ -149,12 +149,12 @@ impl Endpoint<'_> {
             None => self.account_for(received),
         };
         let path = received.reply_path();
-        let opened = self.open_server(now, path, &received.head, need, Purpose::Request);
+        let opened = self.open_server(now, path, received.head, need, Purpose::Request);
         let Ok(id) = opened else {
             self.refuse(received, 503);
             return;
         };
-        let Some(buffer) = self.buffers.keep_message(&received.message) else {
+        let Some(buffer) = self.buffers.keep_message(received.message) else {
             self.close_transaction(id);
             self.refuse(received, 513);
             return;
@@ -171,7 +171,7 @@ impl Endpoint<'_> {
 
     #[inline(never)]
     fn incoming_call(&mut self, now: Instant, received: &Received<'_>) {
-        let message = &received.message;
+        let message = received.message;
         let accepts = |value: &[u8]| {
             let kind = value.split(|byte| *byte == b';').next().unwrap_or(value).trim_ascii();
             [SDP, b"application/*", b"*/*"].iter().any(|fit| kind.eq_ignore_ascii_case(fit))
@@ -219,7 +219,7 @@ impl Endpoint<'_> {
             self.refuse(received, status);
             return;
         }
-        let opened = self.open_server(now, path, &received.head, Need::New, Purpose::None);
+        let opened = self.open_server(now, path, received.head, Need::New, Purpose::None);
         let Ok(id) = opened else {
             self.refuse(received, status);
             return;
@@ -276,7 +276,7 @@ impl Endpoint<'_> {
         let filled = self.fill_incoming_dialog(received, call, dialog, random).map_err(|_| 513_u16);
         let opened = filled.and_then(|()| {
             let path = received.reply_path();
-            self.open_server(now, path, &received.head, Need::New, Purpose::Invite).map_err(|_| 503)
+            self.open_server(now, path, received.head, Need::New, Purpose::Invite).map_err(|_| 503)
         });
         let transaction = match opened {
             Ok(transaction) => transaction,
@@ -285,7 +285,7 @@ impl Endpoint<'_> {
                 return Err(status);
             }
         };
-        let Some(buffer) = self.buffers.keep_message(&received.message) else {
+        let Some(buffer) = self.buffers.keep_message(received.message) else {
             self.close_transaction(transaction);
             self.dialogs.remove(dialog);
             return Err(513);
@@ -312,7 +312,7 @@ impl Endpoint<'_> {
         dialog: Id,
         random: u64,
     ) -> Result<(), Error> {
-        let head = &received.head;
+        let head = received.head;
         let tag = self.call_tag(call, random);
         self.set_dialog_field(dialog, field::CALL_ID, head.call_id)?;
         self.set_dialog_field(dialog, field::LOCAL_TAG, &tag)?;
@@ -324,15 +324,15 @@ impl Endpoint<'_> {
             let len = writer.unfolded(value).outcome().map_err(|_| Error::TooLong)?;
             self.set_dialog_from_scratch(dialog, which, len)?;
         }
-        let routes = self.pack_routes(&received.message, false)?;
+        let routes = self.pack_routes(received.message, false)?;
         self.set_dialog_from_scratch(dialog, field::ROUTES, routes)?;
-        self.refresh_target(dialog, received.path, &received.message)
+        self.refresh_target(dialog, received.path, received.message)
     }
 
     /// An ACK: for a final failure it has the INVITE's branch, for a 2xx its own.
     #[inline(never)]
     fn acknowledge(&mut self, now: Instant, received: &Received<'_>) {
-        let head = &received.head;
+        let head = received.head;
         // an ACK for a refusal that the caller saw instead is none for our 2xx
         let by_branch =
             self.find_server(head, Method::Invite).filter(|id| self.fits_2xx(*id, head));
@@ -407,7 +407,7 @@ impl Endpoint<'_> {
             }
         });
         if let Some(ack) = ack {
-            self.keep_inbox(&ack.message);
+            self.keep_inbox(ack.message);
         }
         let mut failed = false;
         if awaits_answer && !hang_up {
@@ -451,7 +451,7 @@ impl Endpoint<'_> {
             let path = self.transactions.get(*id).and_then(|slot| slot.path);
             path.is_some_and(|path| path.remote.ip() == received.path.remote.ip())
         };
-        let invite = self.find_server(&received.head, Method::Invite).filter(same_hop);
+        let invite = self.find_server(received.head, Method::Invite).filter(same_hop);
         let Some(invite) = invite else {
             self.refuse(received, 481);
             return;
@@ -461,12 +461,12 @@ impl Endpoint<'_> {
         let call = slot.call;
         match self.tag_given_to(invite) {
             Some(tag) => {
-                self.reply_with_tag(&received.message, received.path, 200, &tag, |_| {});
+                self.reply_with_tag(received.message, received.path, 200, &tag, |_| {});
             }
-            None => self.reply(&received.message, received.path, 200, |_| {}),
+            None => self.reply(received.message, received.path, 200, |_| {}),
         }
         if let (true, Some(call)) = (open, call) {
-            self.keep_inbox(&received.message);
+            self.keep_inbox(received.message);
             self.refuse_call(now, call, 487, &[]);
             self.call_over(now, call, Reason::CallerGaveUp);
         }

@@ -18,7 +18,7 @@ use super::{Endpoint, Reason, Stage};
 impl Endpoint<'_> {
     #[inline(never)]
     pub(super) fn request_inside(&mut self, now: Instant, received: &Received<'_>) {
-        let head = &received.head;
+        let head = received.head;
         let Some((call, dialog)) = self.find_dialog(head) else {
             self.refuse(received, 481);
             return;
@@ -48,7 +48,7 @@ impl Endpoint<'_> {
     fn peer_hung_up(&mut self, now: Instant, received: &Received<'_>, call: Id) {
         let state = self.calls.get(call).map_or(State::Over, |slot| slot.state);
         self.answer_inside(now, received, 200);
-        self.keep_inbox(&received.message);
+        self.keep_inbox(received.message);
         if state == State::Ringing {
             self.refuse_call(now, call, 487, &[]); // RFC 3261 s15.1.2
         }
@@ -60,13 +60,13 @@ impl Endpoint<'_> {
     #[inline(never)]
     fn options_inside(&mut self, now: Instant, received: &Received<'_>) {
         let path = received.reply_path();
-        let opened = self.open_server(now, path, &received.head, Need::Reserved, Purpose::None);
+        let opened = self.open_server(now, path, received.head, Need::Reserved, Purpose::None);
         let Ok(id) = opened else {
             self.refuse(received, 503);
             return;
         };
         let methods = self.config.methods;
-        let source = Source::Given(id, &received.message);
+        let source = Source::Given(id, received.message);
         let written = self.write_response(source, None, 200, &[], |writer, _| {
             write_allow(writer, methods);
             writer.header(HeaderName::Accept, SDP);
@@ -108,7 +108,7 @@ impl Endpoint<'_> {
         if !self.body_is_fit(received) {
             return;
         }
-        if self.refresh_target(dialog, received.path, &received.message).is_err() {
+        if self.refresh_target(dialog, received.path, received.message).is_err() {
             self.refuse(received, 513);
             return;
         }
@@ -119,7 +119,7 @@ impl Endpoint<'_> {
     fn refuse_with_retry_after(&mut self, _now: Instant, received: &Received<'_>) {
         let seconds = self.random.u32(Draw::Jitter) % 11;
         self.stats.refused += 1;
-        self.reply(&received.message, received.path, 500, |writer| {
+        self.reply(received.message, received.path, 500, |writer| {
             writer.header_number(HeaderName::RetryAfter, seconds.into());
         });
     }
@@ -132,7 +132,7 @@ impl Endpoint<'_> {
         let origin = Origin { session_id: slot.session_id, version };
         let (account, shape, old) = (slot.account, slot.shape, slot.plan);
         let path = received.reply_path();
-        let opened = self.open_server(now, path, &received.head, Need::Reserved, Purpose::Reinvite);
+        let opened = self.open_server(now, path, received.head, Need::Reserved, Purpose::Reinvite);
         let Ok(id) = opened else {
             self.refuse(received, 503);
             return;
@@ -145,7 +145,7 @@ impl Endpoint<'_> {
         let mut plan = None;
         let mut sent_shape = shape.unwrap_or(sdp::Shape::OFFER);
         let mut refused = 500;
-        let source = Source::Given(id, &received.message);
+        let source = Source::Given(id, received.message);
         let written = self.write_response(source, Some(dialog), 200, &[], |writer, request| {
             writer.finish_with(SDP, |room| {
                 if late {
@@ -179,13 +179,13 @@ impl Endpoint<'_> {
         });
         self.send_response(now, id, 200, len);
         if plan.is_some() && plan != old {
-            self.keep_inbox(&received.message);
+            self.keep_inbox(received.message);
             self.tell_media(call, Stage::Agreed);
         }
     }
 
     fn refuse_reinvite(&mut self, now: Instant, received: &Received<'_>, id: Id, status: u16) {
-        let source = Source::Given(id, &received.message);
+        let source = Source::Given(id, received.message);
         let written = self.write_response(source, None, status, &[], |writer, _| writer.finish());
         match written {
             Ok(len) => self.send_response(now, id, status, len),

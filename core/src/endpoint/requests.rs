@@ -178,7 +178,7 @@ impl Endpoint<'_> {
                 Err(reason) => return self.request_over(id, Err(reason)),
             }
         }
-        self.keep_inbox(&received.message);
+        self.keep_inbox(received.message);
         self.request_over(id, Ok(status));
         self.forget_request(id);
     }

@@ -114,7 +114,7 @@ impl Endpoint<'_> {
         status: u16,
     ) -> Option<Id> {
         let path = received.reply_path();
-        let opened = self.open_server(now, path, &received.head, Need::Reserved, Purpose::None);
+        let opened = self.open_server(now, path, received.head, Need::Reserved, Purpose::None);
         let Ok(id) = opened else {
             self.refuse(received, status); // without a memory; a repetition may get 481
             return None;
@@ -131,7 +131,7 @@ impl Endpoint<'_> {
         id: Id,
         status: u16,
     ) {
-        let source = Source::Given(id, &received.message);
+        let source = Source::Given(id, received.message);
         match self.write_response(source, None, status, &[], |writer, _| writer.finish()) {
             Ok(len) => self.send_response(now, id, status, len),
             Err(_) => self.close_transaction(id),

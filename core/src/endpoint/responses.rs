@@ -21,7 +21,7 @@ impl Endpoint<'_> {
     pub(super) fn on_response(&mut self, now: Instant, received: &Received<'_>, status: u16) {
         // more than one Via: it was meant for somebody before us (RFC 3261 s8.1.3.3)
         let found =
-            if received.head.via_count == 1 { self.find_client(&received.head) } else { None };
+            if received.head.via_count == 1 { self.find_client(received.head) } else { None };
         let Some(id) = found else {
             self.stats.stray += 1;
             return;
@@ -107,12 +107,12 @@ impl Endpoint<'_> {
         if self.calls.get(call).is_none_or(|slot| slot.state != State::Calling) {
             return;
         }
-        self.keep_inbox(&received.message);
+        self.keep_inbox(received.message);
         // a 100 makes no dialog, whatever tag it has (RFC 3261 s12.1)
         if let Some(tag) = received.head.to_tag.filter(|_| status > 100) {
             let dialog = self.early_dialog(call, id, tag, received);
             let body = received.message.body();
-            if !body.is_empty() && is_sdp(&received.message) {
+            if !body.is_empty() && is_sdp(received.message) {
                 self.early_media(call, dialog, id, body);
             }
         }
@@ -131,7 +131,7 @@ impl Endpoint<'_> {
         let known = self.dialog_for_tag(call, tag);
         let dialog = known.or_else(|| self.fork_dialog(call, invite, tag))?;
         // a text that is too long shows again at the 2xx, and ends the call there
-        let _ = self.learn_from_response(dialog, received.path, &received.message, &received.head);
+        let _ = self.learn_from_response(dialog, received.path, received.message, received.head);
         Some(dialog)
     }
 
@@ -213,7 +213,7 @@ impl Endpoint<'_> {
     /// The first 2xx of a call of ours.
     #[inline(never)]
     fn call_answered(&mut self, now: Instant, id: Id, call: Id, received: &Received<'_>) {
-        self.keep_inbox(&received.message);
+        self.keep_inbox(received.message);
         let tag = received.head.to_tag.unwrap_or(b"");
         let Some(first) = self.calls.get(call).map(|slot| slot.dialog) else { return };
         let known = self.dialog_for_tag(call, tag);
@@ -227,7 +227,7 @@ impl Endpoint<'_> {
         let cseq = self.transactions.get(id).map_or(0, |slot| slot.cseq);
         self.dialogs.update(dialog, |slot| slot.local_cseq = slot.local_cseq.max(cseq));
         let learnt =
-            self.learn_from_response(dialog, received.path, &received.message, &received.head);
+            self.learn_from_response(dialog, received.path, received.message, received.head);
         if learnt.is_err() {
             if self.end_fork(now, id, received) {
                 self.mark_acked(id, received);
@@ -397,7 +397,7 @@ impl Endpoint<'_> {
         }
         self.acknowledge_failure(id, received);
         let Some(call) = call.filter(|_| !retried) else { return };
-        self.keep_inbox(&received.message);
+        self.keep_inbox(received.message);
         if purpose == Purpose::Invite {
             self.call_over(now, call, reason);
             return;

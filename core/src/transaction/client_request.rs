@@ -42,8 +42,8 @@ impl ClientRequest {
 
     /// Absorb copies of the final response until `at` instead of timer K.
     pub fn linger_until(&mut self, at: Instant) {
-        if self.is_completed() && self.alarms.end_at.is_some() {
-            self.alarms.end_at = Some(at);
+        if self.is_completed() && self.alarms.end_at.get().is_some() {
+            self.alarms.end_at = Due::at(at);
         }
     }
 
