@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 use sansip::sip::{Head, Message};
 use sansip_sim::wire::Wire;
 
-/// Number, what is tried, and the tests: a file of the core and a function in it.
-const TESTS: &[(u8, &str, &[(&str, &str)])] = &[
+/// A file of the core and a function in it.
+type Test = (&'static str, &'static str);
+
+/// Number, what is tried, and the tests.
+const TESTS: &[(u8, &str, &[Test])] = &[
     (
         2,
         "RFC 4475, 5118",

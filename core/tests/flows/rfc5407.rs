@@ -128,7 +128,7 @@ fn rfc5407_3_1_3_early_bye_in_the_moratorium_state() {
 
 #[test]
 fn rfc5407_3_1_4_re_invite_in_the_moratorium_state() {
-    without_ack(&format!(
+    without_ack(
         "wait 500 ms
          F5 > 200 INVITE with CSeq: 1 INVITE
          F6 < INVITE moved
@@ -139,8 +139,8 @@ fn rfc5407_3_1_4_re_invite_in_the_moratorium_state() {
          F9 < ACK 2xx
          < BYE
          > 200 BYE
-         = ended PeerHungUp"
-    ));
+         = ended PeerHungUp",
+    );
 }
 
 #[test]
