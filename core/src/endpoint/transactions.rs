@@ -361,7 +361,7 @@ impl Endpoint<'_> {
 }
 
 fn feed(hash: &mut SipHasher13, part: &[u8]) {
-    hash.write_usize(part.len());
+    hash.write_u32(part.len() as u32); // of four bytes on every target; no part is longer
     hash.write(part);
 }
 
