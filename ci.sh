@@ -110,14 +110,14 @@ step_determinism() { # a seed gives the same bytes in release, in debug and on 3
   cargo build --quiet --locked --workspace --all-features --bin sim
   release=$(hashes release/sim)
   debug=$(hashes debug/sim)
-  [ "$release" = "$debug" ] || { diff <(echo "$release") <(echo "$debug"); return 1; }
+  [ "$release" = "$debug" ] || { echo "debug differs:"; diff <(echo "$release") <(echo "$debug"); return 1; }
   rust_std_for $target || skip_toolchain "no Rust library for $target to be had"
   # rust-lld comes with the toolchain, and a short build is worth more than a fast program here.
   CARGO_TARGET_I686_UNKNOWN_LINUX_MUSL_LINKER=rust-lld CARGO_PROFILE_RELEASE_LTO=off \
     CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0 \
     cargo build --quiet --locked --release -p sansip-sim --bin sim --target $target
   narrow=$(hashes $target/release/sim)
-  [ "$release" = "$narrow" ] || { diff <(echo "$release") <(echo "$narrow"); return 1; }
+  [ "$release" = "$narrow" ] || { echo "32 bits differ:"; diff <(echo "$release") <(echo "$narrow"); return 1; }
   echo "100 seeds, the same on 64 bits in release and debug and on 32 bits: $(sha256sum <<<"$release")"
 }
 
