@@ -52,7 +52,7 @@ impl Endpoint<'_> {
         let (Some(account), Some(path)) = (account, path) else {
             return Err(Reason::AuthenticationFailed);
         };
-        let (kinds, counts) = self.learn_challenges(account, old, path, received.message)?;
+        let (kinds, counts) = self.learn_challenges(now, account, old, path, received.message)?;
         let is_invite = matches!(
             self.transactions.get(old).map(|slot| &slot.machine),
             Some(Machine::ClientInvite(_))
@@ -120,6 +120,7 @@ impl Endpoint<'_> {
     #[inline(never)]
     fn learn_challenges(
         &mut self,
+        now: Instant,
         account: Id,
         old: Id,
         path: Path,
@@ -139,7 +140,13 @@ impl Endpoint<'_> {
             let before = request.values(give).next().and_then(|v| Credentials::parse(v).ok());
             let had = before.is_some();
             let realm = self.expected_realm(account, kind);
-            let challenge = best_challenge(message, ask, realm, allow_md5)?;
+            let challenge = match best_challenge(message, ask, realm, allow_md5) {
+                Ok(challenge) => challenge,
+                Err(reason) => {
+                    self.doubt_realm(now, account, kind);
+                    return Err(reason);
+                }
+            };
             if let Some(challenge) = &challenge {
                 let same_nonce = before.and_then(|before| before.nonce()) == challenge.nonce();
                 let refused = had && !challenge.stale() && (*count > 0 || same_nonce);
@@ -204,6 +211,20 @@ impl Endpoint<'_> {
                 for which in [field::CHALLENGES, field::CHALLENGES + 3] {
                     let _ = slot.text.set(block, which, b""); // shorter always fits
                 }
+            }
+        });
+    }
+
+    /// Our server names another realm than at first: one of the two was damaged on its way. This
+    /// request fails, the next may learn anew. A registration proves the realm of a 401.
+    fn doubt_realm(&mut self, now: Instant, account: Id, kind: usize) {
+        let block = self.account_text.block_mut(account.index);
+        self.accounts.update(account, |slot| {
+            if kind != 0 || !slot.registration.is_registered(now) {
+                if let Some(place) = slot.challenges.get_mut(kind) {
+                    *place = Cached::NONE;
+                }
+                let _ = slot.text.set(block, field::CHALLENGES + kind * 3, b"");
             }
         });
     }

@@ -58,6 +58,23 @@ fn a_wrong_password_ends_the_call_with_the_message() {
 }
 
 #[test]
+fn a_damaged_realm_of_a_proxy_is_not_held_against_the_true_one() {
+    let mut scene = Scene::new();
+    let proxy = "Proxy-Authenticate: Digest realm=\"p\", nonce=\"n1\", qop=\"auth\"";
+    let (call, first) = call_by_server(&mut scene);
+    scene.answer(&first, 407, "x", &[&proxy.replace("\"p\"", "\"q\"")], "");
+    let [_, second] = scene.these(["ACK", "INVITE"]);
+    scene.answer(&second, 407, "x", &[proxy], "");
+    scene.one("ACK");
+    assert_eq!(scene.heard(), [Heard::Ended(call, Reason::AuthenticationFailed)]);
+    let (_, third) = call_by_server(&mut scene);
+    assert!(third.all("Proxy-Authorization").is_empty());
+    scene.answer(&third, 407, "x", &[proxy], "");
+    let [_, fourth] = scene.these(["ACK", "INVITE"]);
+    assert_eq!(fourth.digest("Proxy-Authorization", "realm").unwrap(), "p");
+}
+
+#[test]
 fn a_callee_that_is_not_our_server_gets_no_credentials() {
     let mut scene = Scene::new();
     let (call, invite) = scene.call();

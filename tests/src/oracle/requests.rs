@@ -223,7 +223,10 @@ impl Requests {
                 let first = self.numbers.get(&key(&[call_id, from_tag, ""])).copied();
                 let last = self.numbers.insert(key(&[call_id, from_tag, to_tag]), number);
                 let last = last.or(first);
-                if last.is_some_and(|last| last >= number) {
+                // With little memory the BYE of a surplus fork may give way before a copy of the
+                // fork's 2xx comes: that makes the same BYE again.
+                let forgotten = self.tiny && method == "BYE" && last == Some(number);
+                if last.is_some_and(|last| last >= number) && !forgotten {
                     let text = format!("{method} with CSeq {number} after {last:?} in {call_id}");
                     failures.add(now, node, 6, text);
                 }
