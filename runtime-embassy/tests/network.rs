@@ -9,7 +9,9 @@ use std::rc::Rc;
 use common::{Weather, World, pbx::pbx, phone, phone_on, servers};
 use embassy_net::Ipv4Address;
 use embassy_time::{Duration, Timer};
-use sansip_embassy::{Advertised, Error, Reason, Settings};
+#[cfg(feature = "dns")]
+use sansip_embassy::Error;
+use sansip_embassy::{Advertised, Reason, Settings};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
