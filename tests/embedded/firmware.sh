@@ -184,7 +184,8 @@ asterisk_up() {
   HOST_IP=$INTEROP_IP
   EVENTS=${INTEROP_RUN:-${INTEROP_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/sansip-interop}/run}/asterisk-$INTEROP_IP/results/events.log
   tests/interop/asterisk-up.sh
-  SEEN=$(cat "$EVENTS" 2>/dev/null | wc -l)
+  SEEN=0 # a new Asterisk has said nothing yet
+  [ ! -f "$EVENTS" ] || SEEN=$(wc -l <"$EVENTS")
 }
 
 # Whether Asterisk has said so since it was last asked for.
