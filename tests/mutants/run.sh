@@ -33,6 +33,7 @@ unit_tests() {
   (cd "$work/copy" && cargo test --quiet --release -p sansip --features alloc --no-fail-fast) \
     >"$work/out" 2>&1 && return 0
   grep -q '^test result: FAILED\|panicked' "$work/out" || return 2
+  return 1
 }
 
 first_failure() { # FALLBACK
