@@ -4,7 +4,8 @@
 #
 # A figure may grow by 3 %. One that fell by more is worth noting down: --update writes the budget
 # anew from what was counted. Counts follow from the compiler and a little from the processor
-# (which of libc's ways to copy and compare is taken), so the budget names what it was made with. Exit 3: no valgrind.
+# (which of libc's ways to copy and compare is taken), so the budget names what it was made with.
+# Exit 3: no valgrind.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
