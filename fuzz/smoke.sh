@@ -48,7 +48,7 @@ fuzz() {
 }
 
 # Programs of inputs and time cost by their length, and say as much in a few of them.
-max_len() { case $1 in endpoint | two_phones | media_session) echo 2048 ;; *) echo 16384 ;; esac; }
+max_len() { case $1 in endpoint | two_phones | media_session | world) echo 2048 ;; *) echo 16384 ;; esac; }
 
 # seed TARGET: the messages or descriptions that it reads.
 seed() {

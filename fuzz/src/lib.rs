@@ -5,10 +5,12 @@
 mod endpoint;
 mod machines;
 mod wire;
+mod world;
 
 pub use endpoint::{endpoint, two_phones};
 pub use machines::{digest, media_session, telephone_event};
 pub use wire::{framer, header, message, rtcp, rtp, sdp, uri, writer};
+pub use world::world;
 
 /// Bytes as a program: choices are drawn from the front until none are left.
 pub(crate) struct Program<'d> {
@@ -50,8 +52,11 @@ impl<'d> Program<'d> {
 #[cfg(test)]
 mod tests;
 
+/// What a target does with its bytes.
+pub type Target = fn(&[u8]);
+
 /// All targets by their names.
-pub const TARGETS: [(&str, fn(&[u8])); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("message", message),
     ("uri", uri),
     ("header", header),
@@ -65,4 +70,5 @@ pub const TARGETS: [(&str, fn(&[u8])); 13] = [
     ("endpoint", endpoint),
     ("media_session", media_session),
     ("two_phones", two_phones),
+    ("world", world),
 ];

@@ -40,5 +40,6 @@ fn random_programs_pass_the_machines() {
         crate::endpoint(&program);
         crate::two_phones(&program);
         crate::media_session(&program);
+        crate::world(&program);
     }
 }
