@@ -59,6 +59,18 @@ step_no-std() { # phones without std and without an allocator link for microcont
     # With `alloc` the core may need an allocator, but never std.
     cargo check --locked -p sansip --all-features --target "$target"
   done
+  needs_an_allocator "$target" --features planted-allocation
+}
+
+# A program with an allocation in it must not link, or linking the others proves nothing.
+needs_an_allocator() {
+  local target=$1 said
+  shift
+  if said=$(cargo build --locked --release -p sansip-no-std --bin sansip-no-std --target "$target" "$@" 2>&1); then
+    echo "a planted allocation linked for $target"
+    return 1
+  fi
+  grep -F "no global memory allocator found" <<<"$said"
 }
 
 step_features() { # every combination of every package's features is free of warnings

@@ -22,12 +22,17 @@ mod firmware {
     static mut MEMORY: SmallMemory = SmallMemory::new();
     static mut MEDIA: Session = Session::idle();
 
+    #[cfg(feature = "planted-allocation")]
+    extern crate alloc;
+
     // The linker's default entry point: no board support, since nothing runs.
     #[unsafe(no_mangle)]
     extern "C" fn _start() -> ! {
         // SAFETY: nothing else names these statics, and `_start` is entered once.
         let (memory, media) = unsafe { (&mut *(&raw mut MEMORY), &mut *(&raw mut MEDIA)) };
         let _ = phone(memory, media);
+        #[cfg(feature = "planted-allocation")]
+        black_box(alloc::boxed::Box::new(0));
         loop {}
     }
 
