@@ -184,14 +184,19 @@ pub fn framer(data: &[u8]) {
     assert_eq!(ended, failed);
 }
 
-/// RTP parses or is refused; its parts lie in the packet.
+/// RTP parses or is refused; its parts are the whole packet, and written they parse to the same.
 pub fn rtp(data: &[u8]) {
     let Ok(packet) = rtp::Packet::parse(data) else { return };
-    assert!(packet.payload.len() <= data.len());
     assert!(packet.contributing_sources().count() <= 15);
+    assert_eq!(packet.wire_len(), data.len());
+    let mut room = vec![0; data.len()];
+    assert_eq!(packet.write(&mut room), Ok(data.len()));
+    assert_eq!(rtp::Packet::parse(&room), Ok(packet));
+    room.pop();
+    assert_eq!(packet.write(&mut room), Err(rtp::TooSmall));
 }
 
-/// A compound always advances, and ends.
+/// A compound always advances, and ends; its lists hold what their five-bit counts can say.
 pub fn rtcp(data: &[u8]) {
     let Ok(compound) = reports::Compound::parse(data) else { return };
     let mut packets = 0;
@@ -204,6 +209,14 @@ pub fn rtcp(data: &[u8]) {
                 }
             }
             reports::Packet::Bye(bye) => assert!(bye.sources().count() <= 31),
+            reports::Packet::SenderReport { reports, .. }
+            | reports::Packet::ReceiverReport { reports, .. } => {
+                assert!(reports.iter().count() <= 31);
+                for block in reports.iter() {
+                    let lost = -(1 << 23)..1 << 23;
+                    assert!(lost.contains(&block.cumulative_lost), "24 bits with a sign");
+                }
+            }
             _ => {}
         }
     }
