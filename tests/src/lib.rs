@@ -56,7 +56,6 @@
 )]
 
 pub mod attacker;
-mod forking;
 mod journal;
 pub mod network;
 pub mod oracle;

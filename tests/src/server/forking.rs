@@ -6,12 +6,12 @@ use core::net::SocketAddr;
 
 use sansip::time::{Duration, Instant};
 
-use crate::server::Sent;
+use super::Sent;
 use crate::wire::Wire;
 
 /// One INVITE and the branches that it became.
 #[derive(Clone, Debug)]
-pub(crate) struct Fork {
+pub(super) struct Fork {
     /// Where it came from.
     source: SocketAddr,
     branches: Vec<Branch>,
@@ -59,7 +59,7 @@ struct Repeat {
 
 impl Fork {
     /// Passes an INVITE on; `branches` are names, next hops and bytes.
-    pub(crate) fn begin(
+    pub(super) fn begin(
         now: Instant,
         source: SocketAddr,
         [trying, timeout]: [Vec<u8>; 2],
@@ -88,16 +88,16 @@ impl Fork {
         (fork, sent)
     }
 
-    pub(crate) fn has(&self, branch: &str) -> bool {
+    pub(super) fn has(&self, branch: &str) -> bool {
         self.branches.iter().any(|known| known.name == branch)
     }
 
-    pub(crate) fn is_over(&self, now: Instant) -> bool {
+    pub(super) fn is_over(&self, now: Instant) -> bool {
         self.forget_at <= now
     }
 
     /// A copy of the INVITE, its CANCEL or its ACK; `ok` answers a CANCEL.
-    pub(crate) fn request(&mut self, now: Instant, method: &str, ok: Vec<u8>) -> Vec<Sent> {
+    pub(super) fn request(&mut self, now: Instant, method: &str, ok: Vec<u8>) -> Vec<Sent> {
         match method {
             "INVITE" if !self.accepted => vec![(self.source, self.answer.clone())],
             "ACK" => {
@@ -114,7 +114,7 @@ impl Fork {
     }
 
     /// A response of one branch; `above` is it without our Via, and where it goes.
-    pub(crate) fn response(&mut self, now: Instant, wire: &Wire<'_>, above: Sent) -> Vec<Sent> {
+    pub(super) fn response(&mut self, now: Instant, wire: &Wire<'_>, above: Sent) -> Vec<Sent> {
         let (Some(status), Some(name), Some(method)) =
             (wire.status(), wire.branch(), wire.method())
         else {
@@ -158,7 +158,7 @@ impl Fork {
     }
 
     /// When [`Self::tick`] is due.
-    pub(crate) fn deadline(&self) -> Instant {
+    pub(super) fn deadline(&self) -> Instant {
         let branches = self.branches.iter().map(|branch| match branch.state {
             State::Calling(repeat) | State::Unwanted(repeat) | State::Cancelling(repeat) => {
                 repeat.at.min(repeat.until)
@@ -171,7 +171,7 @@ impl Fork {
     }
 
     /// What is due: repetitions, and the end of what nobody answers.
-    pub(crate) fn tick(&mut self, now: Instant) -> Vec<Sent> {
+    pub(super) fn tick(&mut self, now: Instant) -> Vec<Sent> {
         let mut sent = Vec::new();
         for branch in &mut self.branches {
             match &mut branch.state {
