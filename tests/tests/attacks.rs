@@ -90,17 +90,23 @@ const TESTS: &[(u8, &str, &[Test])] = &[
         20,
         "CANCEL",
         &[
-            ("tests/endpoint_attacks.rs", "a_cancel_ends_only_the_call_of_whoever_sent_its_invite"),
-            ("tests/endpoint_attacks.rs", "a_cancel_with_require_is_not_refused"),
-            ("tests/endpoint_attacks.rs", "a_cancel_of_something_else_than_an_invite_is_refused"),
+            (
+                "tests/endpoint_attacks/cancels.rs",
+                "a_cancel_ends_only_the_call_of_whoever_sent_its_invite",
+            ),
+            ("tests/endpoint_attacks/cancels.rs", "a_cancel_with_require_is_not_refused"),
+            (
+                "tests/endpoint_attacks/cancels.rs",
+                "a_cancel_of_something_else_than_an_invite_is_refused",
+            ),
         ],
     ),
     (
         21,
         "ACK",
         &[
-            ("tests/endpoint_attacks.rs", "an_ack_for_nothing_is_never_answered"),
-            ("tests/endpoint_attacks.rs", "only_the_right_ack_silences_a_200"),
+            ("tests/endpoint_attacks/acks.rs", "an_ack_for_nothing_is_never_answered"),
+            ("tests/endpoint_attacks/acks.rs", "only_the_right_ack_silences_a_200"),
             (
                 "tests/incoming/ends.rs",
                 "an_ack_with_the_branch_of_the_invite_counts_only_with_the_tag_of_the_200",
@@ -116,23 +122,26 @@ const TESTS: &[(u8, &str, &[Test])] = &[
         "2xx of forks",
         &[
             (
-                "tests/endpoint_attacks.rs",
+                "tests/endpoint_attacks/responses.rs",
                 "a_flood_of_forks_that_answer_makes_one_call_and_a_few_byes",
             ),
-            ("tests/endpoint_attacks.rs", "a_2xx_is_acknowledged_as_often_as_it_comes"),
+            ("tests/endpoint_attacks/responses.rs", "a_2xx_is_acknowledged_as_often_as_it_comes"),
         ],
     ),
     (
         23,
         "stray responses",
-        &[("tests/endpoint_attacks.rs", "a_response_that_is_not_to_us_changes_nothing")],
+        &[("tests/endpoint_attacks/responses.rs", "a_response_that_is_not_to_us_changes_nothing")],
     ),
     (
         24,
         "spoofed requests",
         &[
-            ("tests/endpoint_attacks.rs", "guessed_tags_reach_no_call"),
-            ("tests/endpoint_attacks.rs", "a_replayed_or_older_request_inside_a_call_is_refused"),
+            ("tests/endpoint_attacks/inside.rs", "guessed_tags_reach_no_call"),
+            (
+                "tests/endpoint_attacks/inside.rs",
+                "a_replayed_or_older_request_inside_a_call_is_refused",
+            ),
         ],
     ),
     (
@@ -147,11 +156,15 @@ const TESTS: &[(u8, &str, &[Test])] = &[
         26,
         "1xx flood",
         &[(
-            "tests/endpoint_attacks.rs",
+            "tests/endpoint_attacks/responses.rs",
             "a_flood_of_provisional_responses_with_new_tags_is_bounded",
         )],
     ),
-    (27, "3xx loop", &[("tests/endpoint_attacks.rs", "a_redirection_is_told_and_not_followed")]),
+    (
+        27,
+        "3xx loop",
+        &[("tests/endpoint_attacks/responses.rs", "a_redirection_is_told_and_not_followed")],
+    ),
     (
         28,
         "challenge loop",
@@ -201,7 +214,10 @@ const TESTS: &[(u8, &str, &[Test])] = &[
     (
         32,
         "toll fraud",
-        &[("tests/endpoint_attacks.rs", "nobody_makes_us_call_out_or_answer_for_another")],
+        &[(
+            "tests/endpoint_attacks/strangers.rs",
+            "nobody_makes_us_call_out_or_answer_for_another",
+        )],
     ),
     (
         33,
@@ -217,8 +233,14 @@ const TESTS: &[(u8, &str, &[Test])] = &[
         35,
         "hops and routes",
         &[
-            ("tests/endpoint_attacks.rs", "odd_hops_and_routes_are_processed_as_the_rfc_says"),
-            ("tests/endpoint_attacks.rs", "nothing_is_ever_sent_to_broadcast_or_multicast"),
+            (
+                "tests/endpoint_attacks/strangers.rs",
+                "odd_hops_and_routes_are_processed_as_the_rfc_says",
+            ),
+            (
+                "tests/endpoint_attacks/strangers.rs",
+                "nothing_is_ever_sent_to_broadcast_or_multicast",
+            ),
         ],
     ),
     (
