@@ -252,7 +252,7 @@ impl Phone {
         let outgoing = OutgoingCall { account, target, media, late_offer, headers: &[] };
         let reply = self.endpoint.command(now, Command::Call(outgoing))?;
         if let Reply::Call(call) = reply {
-            self.app.open(call, true, port);
+            self.app.open(now, call, true, port);
             self.name_call(call);
         }
         Ok(reply)

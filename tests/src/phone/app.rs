@@ -36,7 +36,7 @@ impl App {
         port
     }
 
-    pub(super) fn open(&mut self, call: CallId, outgoing: bool, port: u16) {
+    pub(super) fn open(&mut self, now: Instant, call: CallId, outgoing: bool, port: u16) {
         self.talks.push(Talk {
             call,
             outgoing,
@@ -50,6 +50,7 @@ impl App {
             loudness: 0,
             call_id: String::new(),
             port,
+            opened_at: now,
             session: None,
             next_tick: Instant::FAR,
             phase: 0,
@@ -104,7 +105,7 @@ impl App {
             },
             Event::Incoming { call, .. } => {
                 let port = self.new_port();
-                self.open(call, false, port);
+                self.open(now, call, false, port);
                 Told::Incoming { call }
             }
             Event::Progress { call, status, .. } => Told::Progress { call, status },

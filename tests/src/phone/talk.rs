@@ -35,6 +35,7 @@ pub struct Talk {
     /// Call-ID on the wire.
     pub call_id: String,
     pub(crate) port: u16,
+    pub(crate) opened_at: Instant,
     pub(super) session: Option<Box<Session>>,
     pub(super) next_tick: Instant,
     pub(super) phase: u32,

@@ -1,7 +1,9 @@
 //! What users were told, compared between the two sides of a call and with the registrar.
 
+use core::net::SocketAddr;
+
 use sansip::endpoint::{CallId, Reply};
-use sansip::time::{Duration, Instant};
+use sansip::time::Duration;
 
 use super::{Run, Topology};
 use crate::phone::{Operation, Told};
@@ -121,15 +123,15 @@ impl Run {
                 // Of a forked call's phones one was talked to, and nothing here says which.
                 let heard = if heard.len() > 1 { Vec::new() } else { heard };
                 for (other, heard) in heard {
-                    let from = (phone.address().ip(), talk.port).into();
+                    let from = SocketAddr::new(phone.address().ip(), talk.port);
                     let ended = heard.ended_at.unwrap_or(now);
-                    pairs.push((other.0, from, heard.digits.clone(), ended));
+                    pairs.push((other.0, (from, talk.opened_at), heard.digits.clone(), ended));
                 }
             }
         }
         for (node, from, heard, ended) in pairs {
             let oracle = self.world.oracle();
-            oracle.compare_digits(now, node, (from, Instant::ZERO), (&heard, ended));
+            oracle.compare_digits(now, node, from, (&heard, ended));
         }
     }
 }
