@@ -47,13 +47,14 @@ impl Attacker {
 
     /// Sends one forged thing of some kind.
     pub fn strike(&mut self, world: &mut World) {
-        let forged = match self.random.below(9) {
+        let forged = match self.random.below(11) {
             0..=2 => self.forge_request(),
             3 => self.forge_cancel(),
             4 => self.forge_response(),
             5 => self.forge_sound(),
             8 => self.forge_old_request(),
             6 => self.garbage(),
+            9 | 10 => self.forge_ack(),
             _ => self.scan(),
         };
         if let Some(Datagram { from, to, bytes }) = forged
@@ -116,6 +117,28 @@ impl Attacker {
              Max-Forwards: 70\r\nContact: <sip:evil@{address}>\r\nContent-Length: 0\r\n\r\n"
         );
         Some(Datagram { from: self.address, to: overheard.to, bytes: text.into_bytes() })
+    }
+
+    /// The ACK of a 2xx with the branch of its INVITE, whose To tag is only guessed (ATTACKS 21):
+    /// that is how an ACK for a refusal looks that a proxy answered meanwhile.
+    fn forge_ack(&mut self) -> Option<Datagram> {
+        let newest = self.responses.iter().rev().take(4);
+        let accepts = |overheard: &&Datagram| {
+            let wire = Wire::read(&overheard.bytes);
+            wire.is_some_and(|wire| wire.status() == Some(200) && wire.method() == Some("INVITE"))
+        };
+        let overheard = newest.into_iter().find(accepts)?;
+        let wire = Wire::read(&overheard.bytes)?;
+        let (number, _) = wire.cseq()?;
+        let (via, from, call_id) = (wire.via()?, wire.header("from")?, wire.call_id()?);
+        let to = uri_of(wire.header("to")?);
+        let guess = self.random.next();
+        let text = format!(
+            "ACK {to} SIP/2.0\r\nVia: {via}\r\nFrom: {from}\r\nTo: <{to}>;tag={guess:024x}\r\n\
+             Call-ID: {call_id}\r\nCSeq: {number} ACK\r\nMax-Forwards: 70\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        Some(Datagram { from: self.address, to: overheard.from, bytes: text.into_bytes() })
     }
 
     /// CANCEL for a true INVITE, whose branch is only guessed (ATTACKS 20).

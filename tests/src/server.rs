@@ -91,6 +91,7 @@ pub struct Server {
     /// INVITEs whose caller was verified, by branch: their repetitions pass.
     verified: BTreeMap<String, Instant>,
     unavailable_until: Instant,
+    negligent_until: Instant,
 }
 
 /// A datagram that a server sends.
@@ -110,6 +111,7 @@ impl Server {
             answered_order: VecDeque::new(),
             verified: BTreeMap::new(),
             unavailable_until: Instant::ZERO,
+            negligent_until: Instant::ZERO,
         }
     }
 
@@ -145,6 +147,11 @@ impl Server {
     /// Answers everything with 503 until then.
     pub fn fail_until(&mut self, until: Instant) {
         self.unavailable_until = until;
+    }
+
+    /// Answers REGISTER with 200 until then, and binds nobody: what a broken cluster does.
+    pub fn neglect_until(&mut self, until: Instant) {
+        self.negligent_until = until;
     }
 
     /// The bindings of a user that live at `now`.

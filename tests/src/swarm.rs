@@ -87,6 +87,8 @@ struct Run {
     phones: Vec<NodeId>,
     middle: Option<NodeId>,
     attacker: Option<Attacker>,
+    /// An address where nobody listens: its host says so to whoever sends something.
+    nowhere: Option<NodeId>,
     placed: u64,
     established: u64,
     /// When something last happened to a call of a phone.
@@ -103,6 +105,7 @@ impl Run {
             phones: Vec::new(),
             middle: None,
             attacker: None,
+            nowhere: None,
             placed: 0,
             established: 0,
             moved: Vec::new(),

@@ -94,7 +94,11 @@ impl Run {
                     if let Some(server) =
                         self.middle.and_then(|server| self.world.server_mut(server))
                     {
-                        server.fail_until(until);
+                        if self.chaos.chance(0.3) {
+                            server.neglect_until(until);
+                        } else {
+                            server.fail_until(until);
+                        }
                     }
                 }
                 Fault::NatRebinding => self.world.rebind_nat(victim),

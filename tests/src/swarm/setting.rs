@@ -52,7 +52,16 @@ impl Run {
                     self.world.put_behind_nat(phone);
                 }
             }
+            if self.profile.topology == Topology::Direct && !self.profile.media {
+                // it can still be called at its inner address, as by a neighbour
+                if random.chance(0.2) {
+                    self.world.put_behind_nat(phone);
+                }
+            }
             self.phones.push(phone);
+        }
+        if self.profile.has(Fault::Unreachable) {
+            self.nowhere = Some(self.world.add_address());
         }
         if self.profile.has(Fault::Attacker) {
             let address = self.world.add_address();

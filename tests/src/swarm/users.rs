@@ -23,7 +23,10 @@ impl Run {
         let user = user.unwrap_or_default();
         match self.profile.topology {
             Topology::Direct if self.profile.has(Fault::Unreachable) && self.users.chance(0.1) => {
-                "sip:nobody@10.9.9.9:5060".to_owned()
+                let silent = ([10, 9, 9, 9], 5060).into();
+                let nowhere = self.nowhere.filter(|_| self.users.chance(0.5));
+                let nowhere = nowhere.map_or(silent, |nowhere| self.world.address(nowhere));
+                format!("sip:nobody@{nowhere}")
             }
             Topology::Direct => format!("sip:{user}@{}", self.world.address(callee)),
             Topology::Server if self.users.chance(0.15) => GROUP.to_owned(),
@@ -159,6 +162,10 @@ impl Run {
             let digits = ["1", "42", "0123456789", "*#", "ABCD", "5555"];
             let digits = self.users.pick(&digits).copied().unwrap_or("1");
             self.world.plan(one, phone, Operation::Digits(call, digits.to_owned()));
+            if let Some(again) = self.users.chance(0.7).then(|| self.users.within(0..=end_ms)) {
+                let again = Duration::from_millis(again);
+                self.world.plan(again, phone, Operation::Digits(call, "7".to_owned()));
+            }
             self.world.plan(other, phone, Operation::Mute(call, true));
         }
     }
