@@ -6,16 +6,16 @@
 //! |---|---|
 //! | 1 | no flood of actions for one input; every message sent can be read |
 //! | 2 | a call that is being set up has a timer |
-//! | 3 | each call ends exactly once, with a reason that the wire bears out; nothing follows its end |
-//! | 4 | each final response to an INVITE is acknowledged (RFC 3261 s13.2.2.4, s17.1.1.3), each 2xx sent is acknowledged or followed by BYE (s13.3.1.4), surplus forks are hung up |
-//! | 5 | repetitions are byte-identical, in the rhythm of RFC 3261 s17, and stop in time |
+//! | 3 | each call ends exactly once, with a reason that the wire bears out, at once where the transport fails (RFC 3261 s8.1.3.1), not for a change that was refused (s14.1); nothing follows its end |
+//! | 4 | each final response to an INVITE is acknowledged (RFC 3261 s13.2.2.4, s17.1.1.3), each 2xx sent is acknowledged or followed by BYE (s13.3.1.4), surplus forks are hung up at once |
+//! | 5 | repetitions are byte-identical, in the rhythm of RFC 3261 s17, and stop in time; responses go back where the request came from (RFC 3581 s4) |
 //! | 6 | CSeq grows (RFC 3261 s12.2.1.1); nothing is told twice |
 //! | 7 | both sides of a call agree on codec, types, direction and addresses |
 //! | 8 | one INVITE at a time in each direction of a dialog (RFC 3261 s14.1) |
-//! | 9 | RTP: sequence numbers without a gap, timestamps that never go back, one SSRC |
-//! | 10 | digits arrive once, in order, none invented |
-//! | 11 | who is told to be registered is registered |
-//! | 12 | credentials go to the configured realm and server only |
+//! | 9 | RTP: sequence numbers without a gap, a clock that never stops or goes back (RFC 3550 s5.1), one SSRC; none from a side that is on hold (RFC 3264 s8.4) |
+//! | 10 | digits are sent as RFC 4733 s2.5.1 has it, each end three times and with a pause behind it, and arrive once, in order, none lost with its end (s2.5.2.2), none invented |
+//! | 11 | who is told to be registered is registered (RFC 3261 s10.3); what fails for a time is tried again (RFC 5626 s4.5) |
+//! | 12 | credentials go to the configured realm and server only; no count of a nonce twice (RFC 7616 s3.4) |
 //! | 13 | slots, buffers and timers return to nothing |
 //! | 14 | datagrams sent are delivered or dropped for a counted reason |
 //! | 15 | once all is well, a new call succeeds |
@@ -36,20 +36,25 @@
 
 mod calls;
 mod media;
+mod registration;
 mod requests;
+
+use std::collections::BTreeMap;
 
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 
-use sansip::endpoint::{CallId, Error, Reply};
+use sansip::endpoint::{CallId, Error, Reply, Stage};
 use sansip::sdp::MediaPlan;
 use sansip::time::{Duration, Instant};
 
 use crate::phone::{Operation, Phone, Told};
-use crate::wire::Wire;
+use crate::trace::key;
+use crate::wire::{Wire, digest_value};
 
 use calls::Calls;
 use media::Media;
+use registration::Registration;
 use requests::Requests;
 
 /// Something that must not be.
@@ -103,6 +108,9 @@ struct Watched {
     calls: Calls,
     server: Option<SocketAddr>,
     realm: String,
+    /// Which request gave which count of which nonce.
+    counts: BTreeMap<u64, u64>,
+    registration: Registration,
 }
 
 /// What was found, the first of it.
@@ -155,6 +163,7 @@ impl Oracle {
             Watched {
                 server: options.server,
                 realm: options.realm.clone(),
+                registration: Registration::new(&options.user),
                 ..Watched::new(phone.address())
             },
         );
@@ -195,9 +204,11 @@ impl Oracle {
         self.failures.damaged = true;
     }
 
-    pub(crate) fn send_failed(&mut self, node: usize) {
+    /// A node hears that something it sent cannot arrive.
+    pub(crate) fn send_failed(&mut self, now: Instant, node: usize, failed: SocketAddr) {
         if let Some(watched) = self.watched(node) {
             watched.requests.send_failed = true;
+            watched.calls.send_failed(now, failed, &watched.requests);
         }
     }
 
@@ -215,10 +226,13 @@ impl Oracle {
             return;
         };
         watched.check_credentials(now, node, to, &wire, &self.servers, &mut self.failures);
+        if wire.is_request() && wire.method() == Some("REGISTER") {
+            watched.registration.sent();
+        }
         if self.strangers.contains(&to.ip()) && !wire.is_request() {
             return;
         }
-        watched.requests.sent(now, node, &wire, bytes, &mut self.failures);
+        watched.requests.sent(now, node, to, &wire, bytes, &mut self.failures);
     }
 
     pub(crate) fn arrived(
@@ -246,6 +260,9 @@ impl Oracle {
         phone: &Phone,
     ) {
         let Some(Some(watched)) = self.nodes.get_mut(node) else { return };
+        if reply.is_ok() {
+            watched.registration.performed(now, node, operation, &mut self.failures);
+        }
         watched.calls.performed(now, node, operation, reply, phone, &mut self.failures);
     }
 
@@ -261,16 +278,31 @@ impl Oracle {
         }
     }
 
-    pub(crate) fn told(&mut self, now: Instant, node: usize, told: &Told, _message: Option<&[u8]>) {
+    pub(crate) fn told(&mut self, now: Instant, node: usize, told: &Told, message: Option<&[u8]>) {
         let Some(Some(watched)) = self.nodes.get_mut(node) else { return };
-        let Watched { calls, requests, .. } = watched;
+        let Watched { calls, requests, registration, .. } = watched;
+        registration.told(now, node, told, message, &mut self.failures);
         calls.told(now, node, told, requests, &mut self.failures);
+        match told {
+            Told::Media { stage, plan, .. } if *stage != Stage::Offered => self.media.agreed(plan),
+            Told::Digit { call, digit } => {
+                self.media.told(now, node, calls.local(*call), *digit, &mut self.failures);
+            }
+            Told::Ended { call, .. } => {
+                let steady = requests.stalled_until.is_none();
+                if let Some(local) = calls.local(*call) {
+                    self.media.ended(now, node, local, steady, &mut self.failures);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// A turn is over and drained.
     pub(crate) fn turned(&mut self, now: Instant, node: usize, phone: &Phone) {
         let Some(Some(watched)) = self.nodes.get_mut(node) else { return };
         watched.requests.turned(now, node, &mut self.failures);
+        watched.calls.turned(now, node, &mut self.failures);
         if phone.has_unsettled_call() && phone.endpoint().poll_timeout().is_none() {
             self.failures.add_always(now, node, 2, "a call is being set up and no timer runs");
         }
@@ -295,11 +327,12 @@ impl Oracle {
         &mut self,
         now: Instant,
         from: SocketAddr,
+        to: SocketAddr,
         bytes: &[u8],
         origin: Origin,
     ) {
         if origin == Origin::Genuine {
-            self.media.arrived(now, from, bytes);
+            self.media.arrived(now, from, to, bytes);
         }
     }
 
@@ -370,12 +403,15 @@ impl Watched {
             calls: Calls::default(),
             server: None,
             realm: String::new(),
+            counts: BTreeMap::new(),
+            registration: Registration::default(),
         }
     }
 
-    /// Credentials only for the realm of our server (RFC 3261 s22.1), and only on the way there.
+    /// Credentials only for the realm of our server (RFC 3261 s22.1), and only on the way there;
+    /// each count of a nonce for one request (RFC 7616 s3.4).
     fn check_credentials(
-        &self,
+        &mut self,
         now: Instant,
         node: usize,
         to: SocketAddr,
@@ -385,7 +421,7 @@ impl Watched {
     ) {
         for name in ["authorization", "proxy-authorization"] {
             for line in wire.lines(name) {
-                let realm = crate::wire::digest_value(line, "realm").unwrap_or_default();
+                let realm = digest_value(line, "realm").unwrap_or_default();
                 let known = servers.iter().any(|(address, known)| *address == to && known == realm);
                 let ours = self.server == Some(to)
                     && (self.realm.is_empty() || self.realm == realm)
@@ -394,6 +430,19 @@ impl Watched {
                     let from = self.address;
                     let text = format!("{from} gave credentials for {realm} to {to}");
                     failures.add(now, node, 12, text);
+                }
+                let (nonce, count) = (digest_value(line, "nonce"), digest_value(line, "nc"));
+                let (Some(nonce), Some(count), Some(branch)) = (nonce, count, wire.branch()) else {
+                    continue;
+                };
+                // ACK and CANCEL repeat what their INVITE had (s13.2.2.4, s22.1).
+                if !matches!(wire.method(), Some("ACK" | "CANCEL")) {
+                    let request = key(&[branch]);
+                    let first = *self.counts.entry(key(&[nonce, count])).or_insert(request);
+                    if first != request {
+                        let text = format!("nonce {nonce} for a second request with nc={count}");
+                        failures.add(now, node, 12, text);
+                    }
                 }
             }
         }

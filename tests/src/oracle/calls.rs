@@ -1,5 +1,7 @@
 //! What users are told of their calls, against what the wire showed.
 
+use core::net::SocketAddr;
+
 use sansip::endpoint::{CallId, Error, Reason, Reply};
 use sansip::time::Instant;
 
@@ -11,6 +13,8 @@ use crate::phone::{Operation, Phone, Told};
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     list: Vec<Call>,
+    /// Some call cannot be set up.
+    failed: bool,
 }
 
 #[derive(Debug)]
@@ -21,6 +25,10 @@ struct Call {
     begun: Instant,
     established: bool,
     ended: bool,
+    /// Its RTP port, once media was agreed on.
+    local: Option<SocketAddr>,
+    /// Its INVITE cannot arrive.
+    unreachable: bool,
 }
 
 impl Calls {
@@ -64,6 +72,11 @@ impl Calls {
         calls.filter(|call| !call.outgoing && call.call_id == call_id).count()
     }
 
+    /// Where a call receives RTP.
+    pub(super) fn local(&self, call: CallId) -> Option<SocketAddr> {
+        self.list.iter().rev().find(|known| known.call == call)?.local
+    }
+
     pub(super) fn told(
         &mut self,
         now: Instant,
@@ -94,6 +107,10 @@ impl Calls {
             return;
         }
         let wrong = match told {
+            Told::Media { plan, .. } => {
+                known.local = Some(plan.local);
+                None
+            }
             Told::Established { .. } => known.establish(requests),
             Told::Ended { reason, .. } => {
                 known.ended = true;
@@ -103,6 +120,28 @@ impl Calls {
         };
         if let Some(text) = wrong {
             failures.add(now, node, 3, format!("{told:?} of {}: {text}", known.call_id));
+        }
+    }
+
+    /// The transport says that nothing arrives there: calls that wait for an answer from there end
+    /// at once (RFC 3261 s8.1.3.1, s17.1.4).
+    pub(super) fn send_failed(&mut self, now: Instant, failed: SocketAddr, requests: &Requests) {
+        for call in self.list.iter_mut().filter(|call| call.outgoing && !call.ended) {
+            call.unreachable |= requests.is_calling(now, &call.call_id, failed);
+            self.failed |= call.unreachable;
+        }
+    }
+
+    /// A turn is over.
+    pub(super) fn turned(&mut self, now: Instant, node: usize, failures: &mut Failures) {
+        if !core::mem::take(&mut self.failed) {
+            return;
+        }
+        for call in &mut self.list {
+            if core::mem::take(&mut call.unreachable) && !call.ended {
+                let text = format!("call {} goes on, though nothing arrives", call.call_id);
+                failures.add(now, node, 3, text);
+            }
         }
     }
 
@@ -125,9 +164,16 @@ impl Calls {
             failures.add(now, node, 3, format!("the handle {call:?} names two calls"));
             return;
         }
-        let call_id = String::new();
-        let (established, ended) = (false, false);
-        self.list.push(Call { call, call_id, outgoing, begun: now, established, ended });
+        self.list.push(Call {
+            call,
+            call_id: String::new(),
+            outgoing,
+            begun: now,
+            established: false,
+            ended: false,
+            local: None,
+            unreachable: false,
+        });
     }
 
     fn find(&mut self, call: CallId) -> Option<&mut Call> {
@@ -162,7 +208,12 @@ impl Call {
             Reason::PeerHungUp => has(&|seen| seen.bye),
             Reason::CallerGaveUp => has(&|seen| seen.cancel || seen.bye),
             Reason::Rejected(status) => has(&|seen| seen.statuses.contains(&status)),
-            Reason::TimedOut => self.established || now.since(self.begun) >= TRANSACTION_LIFE,
+            // Of an established call it is a change that nobody answered, or a 408 to it: any
+            // other refusal leaves the call as it was (RFC 3261 s14.1).
+            Reason::TimedOut if self.established => {
+                has(&|seen| seen.statuses.contains(&408)) || requests.has_waited(now, &self.call_id)
+            }
+            Reason::TimedOut => now.since(self.begun) >= TRANSACTION_LIFE,
             Reason::Unreachable => {
                 requests.send_failed || requests.name_failed || seen.is_some() || !self.outgoing
             }

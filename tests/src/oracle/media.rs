@@ -1,17 +1,28 @@
-//! RTP and digits.
+//! RTP: sequence, clock, directions.
+//!
+//! `digits` judges the telephone events in it.
+
+mod digits;
 
 use std::collections::BTreeMap;
 
 use core::net::SocketAddr;
 
-use sansip::time::{Duration, Instant};
+use sansip::sdp::MediaPlan;
+use sansip::time::Instant;
 
 use super::Failures;
+
+use digits::{Event, Heard};
 
 /// All streams of a world.
 #[derive(Debug, Default)]
 pub(super) struct Media {
     streams: BTreeMap<(SocketAddr, u32), Stream>,
+    /// What was agreed on last for a port.
+    plans: BTreeMap<SocketAddr, MediaPlan>,
+    /// The events that came to a port.
+    heard: BTreeMap<SocketAddr, Vec<Heard>>,
 }
 
 /// What one port sent with one SSRC.
@@ -19,29 +30,38 @@ pub(super) struct Media {
 struct Stream {
     sequence: u16,
     timestamp: u32,
+    /// The earliest timestamp that the next sound may have, and the length of a packet's sound.
+    clock: u32,
+    frame: u32,
+    /// The last packet was a report of an event.
+    in_event: bool,
     events: Vec<Event>,
     since: Instant,
 }
 
-/// One telephone event (RFC 4733).
-#[derive(Debug)]
-struct Event {
-    digit: char,
-    timestamp: u32,
-    sent_at: Instant,
-    /// Packets of it that came to an open session, and when the last did.
-    arrived: u32,
-    arrived_at: Instant,
-}
-
 struct Packet {
+    marker: bool,
     sequence: u16,
     timestamp: u32,
     ssrc: u32,
-    digit: Option<char>,
+    payload_bytes: u32,
+    report: Option<Report>,
+}
+
+/// One report of a digit (RFC 4733 s2.3).
+#[derive(Clone, Copy)]
+struct Report {
+    digit: char,
+    end: bool,
+    duration: u32,
 }
 
 impl Media {
+    /// A phone was told what is agreed on.
+    pub(super) fn agreed(&mut self, plan: &MediaPlan) {
+        self.plans.insert(plan.local, *plan);
+    }
+
     pub(super) fn sent(
         &mut self,
         now: Instant,
@@ -58,88 +78,59 @@ impl Media {
             failures.add(now, node, 9, format!("no RTP from {from} to {to}"));
             return;
         };
-        let Some(stream) = self.streams.get_mut(&(from, packet.ssrc)) else {
-            let mut stream = Stream {
-                sequence: packet.sequence,
-                timestamp: packet.timestamp,
-                events: Vec::new(),
-                since: now,
-            };
-            stream.event(now, &packet);
-            self.streams.insert((from, packet.ssrc), stream);
-            return;
-        };
+        // RFC 3264 s8.4, s5.1: a side that is put on hold, or agreed to receive only, is silent.
+        if let Some(plan) = self.plans.get(&from)
+            && !plan.direction.sends()
+        {
+            let text = format!("RTP from {from}, which is {:?}", plan.direction);
+            failures.add(now, node, 9, text);
+        }
+        let stream = self.streams.entry((from, packet.ssrc)).or_insert_with(|| Stream {
+            sequence: packet.sequence.wrapping_sub(1),
+            timestamp: packet.timestamp,
+            clock: packet.timestamp,
+            frame: 0,
+            in_event: false,
+            events: Vec::new(),
+            since: now,
+        });
         if packet.sequence != stream.sequence.wrapping_add(1) {
             let text = format!("sequence {} after {}", packet.sequence, stream.sequence);
             failures.add(now, node, 9, text);
         }
         // A timestamp may repeat within an event, and stay behind by its length after it.
         let step = packet.timestamp.wrapping_sub(stream.timestamp) as i32;
-        if step < 0 && packet.digit.is_none() {
+        if step < 0 && packet.report.is_none() {
             failures.add(now, node, 9, format!("timestamp goes back by {}", -step));
         }
         stream.sequence = packet.sequence;
         if step > 0 {
             stream.timestamp = packet.timestamp;
         }
-        stream.event(now, &packet);
-    }
-
-    pub(super) fn arrived(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
-        let Some(packet) = Packet::read(bytes).filter(|packet| packet.digit.is_some()) else {
-            return;
-        };
-        let Some(stream) = self.streams.get_mut(&(from, packet.ssrc)) else { return };
-        let event = stream.events.iter_mut().rev();
-        if let Some(event) = event.into_iter().find(|event| event.timestamp == packet.timestamp) {
-            event.arrived += 1;
-            event.arrived_at = now;
+        let wrong = stream.tick(&packet);
+        if let Some(text) = wrong {
+            failures.add(now, node, 9, text);
         }
-    }
-
-    /// RFC 4733 s2.5.1.4 and s2.5.2: what arrived of an event makes one digit.
-    pub(super) fn compare_digits(
-        &self,
-        now: Instant,
-        node: usize,
-        (from, begun): (SocketAddr, Instant),
-        (heard, ended): (&str, Instant),
-        steady: bool,
-        failures: &mut Failures,
-    ) {
-        let streams = self.streams.range((from, 0)..=(from, u32::MAX));
-        let streams = streams.filter(|(_, stream)| stream.since >= begun);
-        let events: Vec<_> = streams.flat_map(|(_, stream)| &stream.events).collect();
-        let mut heard_left = heard.chars().peekable();
-        for event in events {
-            let matches = heard_left.peek() == Some(&event.digit);
-            let sure = steady && event.arrived > 0 && event.arrived_at + RECOGNISED < ended;
-            if matches && event.arrived > 0 {
-                heard_left.next();
-            } else if sure {
-                let text = format!("digit {} was not heard, only {heard}", event.digit);
-                failures.add(now, node, 10, text);
-                return;
-            }
-        }
-        if heard_left.peek().is_some() {
-            failures.add(now, node, 10, format!("heard {heard}, not all of which was sent"));
+        let wrong = stream.event(now, &packet);
+        if let Some(text) = wrong {
+            failures.add(now, node, 10, text);
         }
     }
 }
 
 impl Stream {
-    fn event(&mut self, now: Instant, packet: &Packet) {
-        let Some(digit) = packet.digit else { return };
-        let known = self.events.last().is_some_and(|last| last.timestamp == packet.timestamp);
-        if !known {
-            let timestamp = packet.timestamp;
-            let event = Event { digit, timestamp, sent_at: now, arrived: 0, arrived_at: now };
-            self.events.push(event);
+    /// RFC 3550 s5.1: the clock of sound runs on, a packet's sound a packet, whatever is sent
+    /// instead, such as reports of events (RFC 4733 s2.1). A marked packet follows a pause.
+    fn tick(&mut self, packet: &Packet) -> Option<String> {
+        let late = packet.timestamp.wrapping_sub(self.clock) as i32;
+        if packet.report.is_some() {
+            self.clock = self.clock.wrapping_add(self.frame);
+            return None;
         }
-        if let Some(event) = self.events.last_mut() {
-            event.sent_at = now;
-        }
+        self.frame = packet.payload_bytes; // a byte a sample: G.711
+        self.clock = packet.timestamp.wrapping_add(self.frame);
+        let stood = late < 0 && !packet.marker;
+        stood.then(|| format!("the clock of sound lost {} samples", -late))
     }
 }
 
@@ -152,19 +143,21 @@ impl Packet {
         if first >> 6 != 2 {
             return None;
         }
-        let is_event = second & 0x7f >= 96 && payload.len() == 4;
-        let digit = match payload.first() {
-            Some(code @ 0..=15) if is_event => "0123456789*#ABCD".chars().nth(usize::from(*code)),
+        let report = match payload {
+            [code @ 0..=15, end, d1, d2] if second & 0x7f >= 96 => {
+                let digit = "0123456789*#ABCD".chars().nth(usize::from(*code))?;
+                let duration = u16::from_be_bytes([*d1, *d2]).into();
+                Some(Report { digit, end: end >> 7 == 1, duration })
+            }
             _ => None,
         };
         Some(Self {
+            marker: second >> 7 == 1,
             sequence: u16::from_be_bytes([*s1, *s2]),
             timestamp: u32::from_be_bytes([*t1, *t2, *t3, *t4]),
             ssrc: u32::from_be_bytes([*c1, *c2, *c3, *c4]),
-            digit,
+            payload_bytes: payload.len() as u32,
+            report,
         })
     }
 }
-
-/// An event whose end is lost is over when nothing came for a while; ticks come up to 2 s late.
-const RECOGNISED: Duration = Duration::from_secs(5);

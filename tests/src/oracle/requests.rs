@@ -67,12 +67,22 @@ pub(super) struct Seen {
     invites: Vec<u64>,
 }
 
+/// What a final response to INVITE asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Due {
+    /// An ACK in the dialog, for a 2xx.
+    Ack,
+    /// An ACK with the branch of the INVITE, for a refusal.
+    AckByBranch,
+    /// A BYE, for a 2xx of a fork that nobody wants.
+    Bye,
+}
+
 #[derive(Debug)]
 struct Owed {
     key: u64,
     count: u32,
-    /// By branch, for a refusal; else by dialog.
-    by_branch: bool,
+    due: Due,
     again: bool,
     text: String,
 }
@@ -93,6 +103,7 @@ impl Requests {
         &mut self,
         now: Instant,
         node: usize,
+        to: SocketAddr,
         wire: &Wire<'_>,
         bytes: &[u8],
         failures: &mut Failures,
@@ -109,11 +120,18 @@ impl Requests {
             return;
         };
         if !wire.is_request() {
-            self.sent_response(now, node, wire, bytes, failures);
+            self.sent_response(now, node, to, wire, bytes, failures);
         } else if method == "ACK" {
             self.sent_ack(now, node, wire, failures);
         } else {
-            self.sent_request(now, node, wire, bytes, (branch, number, method, call_id), failures);
+            self.sent_request(
+                now,
+                node,
+                wire,
+                bytes,
+                (to, branch, number, method, call_id),
+                failures,
+            );
         }
     }
 
@@ -127,11 +145,10 @@ impl Requests {
         origin: Origin,
     ) {
         if wire.is_request() {
-            self.arrived_request(now, wire, origin);
+            self.arrived_request(now, from, wire, origin);
         } else if origin == Origin::Genuine {
             self.arrived_response(now, wire);
         }
-        let _ = from;
     }
 }
 

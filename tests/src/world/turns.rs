@@ -163,7 +163,7 @@ impl World {
                 if to.port() != SIP_PORT {
                     let open = phone.app.receive(now, to.port(), from, &bytes);
                     if open {
-                        self.oracle.media_arrived(now, from, &bytes, origin);
+                        self.oracle.media_arrived(now, from, to, &bytes, origin);
                     }
                     return;
                 }
@@ -175,7 +175,7 @@ impl World {
                 phone.endpoint.handle(now, Input::Message { path, bytes: &bytes });
             }
             Work::SendFailed { failed } => {
-                self.oracle.send_failed(index);
+                self.oracle.send_failed(now, index, failed);
                 let path = Path::udp(phone.address(), failed);
                 phone.endpoint.handle(now, Input::SendFailed { path });
             }

@@ -1,14 +1,20 @@
 //! Requests that a node sends (RFC 3261 s17.1), and what it does with their responses.
 
+use core::net::SocketAddr;
+
 use sansip::time::{Duration, Instant};
 
-use super::{ALMOST_LIFE, CATCHING_UP, Failures, Owed, Requests, T1, T2, TRANSACTION_LIFE};
+use super::{ALMOST_LIFE, CATCHING_UP, Due, Failures, Owed, Requests, T1, T2, TRANSACTION_LIFE};
 use crate::trace::{hash, key};
 use crate::wire::Wire;
 
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) method: String,
+    call: u64,
+    to: SocketAddr,
+    /// It begins a call.
+    initial: bool,
     pub(super) first: Instant,
     last: Instant,
     /// When something moved last: a copy, a provisional response, a CANCEL.
@@ -36,9 +42,35 @@ pub(super) struct Accepted {
     pub(super) invite: u64,
     /// The INVITE was given up by then.
     pub(super) late: bool,
+    /// Another fork's call stood already.
+    surplus: bool,
 }
 
 impl Requests {
+    /// Whether an INVITE of this call waited in vain as long as it may (RFC 3261 s17.1.1.2).
+    pub(in crate::oracle) fn has_waited(&self, now: Instant, call_id: &str) -> bool {
+        let call = key(&[call_id]);
+        let in_vain = |client: &Client| {
+            let given_up = client.status.is_none() && now.since(client.first) >= TRANSACTION_LIFE;
+            client.call == call && client.method == "INVITE" && (given_up || client.late)
+        };
+        self.stalled_until.is_some() || self.clients.values().any(in_vain)
+    }
+
+    /// Whether an INVITE for a new call is on its way to this address, and nothing came yet.
+    pub(in crate::oracle) fn is_calling(
+        &self,
+        now: Instant,
+        call_id: &str,
+        to: SocketAddr,
+    ) -> bool {
+        let call = key(&[call_id]);
+        self.clients.values().any(|client| {
+            let waits = client.status.is_none() && !client.is_given_up(now);
+            client.call == call && client.initial && client.to == to && waits
+        })
+    }
+
     pub(super) fn sent_ack(
         &mut self,
         now: Instant,
@@ -69,7 +101,7 @@ impl Requests {
         node: usize,
         wire: &Wire<'_>,
         bytes: &[u8],
-        (branch, number, method, call_id): (&str, u32, &str, &str),
+        (to, branch, number, method, call_id): (SocketAddr, &str, u32, &str, &str),
         failures: &mut Failures,
     ) {
         let transaction = key(&[branch, method]);
@@ -124,7 +156,9 @@ impl Requests {
         }
         // What a blocked socket sends late may be given up by then.
         let late = self.stalled_until.is_some_and(|until| now.since(until) < CATCHING_UP);
-        let client = Client { late, ..Client::new(now, method, bytes) };
+        let initial = method == "INVITE" && wire.to_tag().is_none();
+        let call = key(&[call_id]);
+        let client = Client { late, call, initial, ..Client::new(now, to, method, bytes) };
         self.clients.insert(transaction, client);
     }
 
@@ -161,20 +195,31 @@ impl Requests {
         if status < 300 {
             seen.accepted = true;
             let tag = wire.to_tag().unwrap_or_default();
-            let dialog = key(&[call_id, tag, &number.to_string()]);
+            let number = number.to_string();
+            let (dialog, invite) = (key(&[call_id, tag, &number]), key(&[call_id, &number]));
+            let stands = |other: &Accepted| {
+                other.invite == invite && !other.late && !self.ended.contains(&other.dialog)
+            };
+            let is_new = !self.accepted.contains_key(&dialog);
+            let surplus = is_new && self.accepted.values().any(stands);
             let accepted = self.accepted.entry(dialog);
             let accepted = accepted.or_insert_with(|| Accepted {
                 first: now,
                 call_id: call_id.to_owned(),
                 dialog: key(&[call_id, tag]),
-                invite: key(&[call_id, &number.to_string()]),
+                invite,
                 late,
+                surplus,
             });
             let alive = now.since(accepted.first) < ALMOST_LIFE && since_first < ALMOST_LIFE;
             if alive && !late && client.status.is_some_and(|status| status < 300) {
                 let count = self.acks.get(&dialog).copied().unwrap_or_default() + 1;
                 let text = format!("{} of {call_id}", wire.start);
-                self.owed.push(Owed { key: dialog, count, by_branch: false, again, text });
+                if accepted.surplus {
+                    let (key, text) = (accepted.dialog, text.clone());
+                    self.owed.push(Owed { key, count: 1, due: Due::Bye, again, text });
+                }
+                self.owed.push(Owed { key: dialog, count, due: Due::Ack, again, text });
             }
         } else {
             if !seen.statuses.contains(&status) {
@@ -184,16 +229,25 @@ impl Requests {
             if since_first < ALMOST_LIFE && !late && refused {
                 let count = client.acks + 1;
                 let text = format!("{} of {call_id}", wire.start);
-                self.owed.push(Owed { key: transaction, count, by_branch: true, again, text });
+                self.owed.push(Owed {
+                    key: transaction,
+                    count,
+                    due: Due::AckByBranch,
+                    again,
+                    text,
+                });
             }
         }
     }
 }
 
 impl Client {
-    pub(super) fn new(now: Instant, method: &str, bytes: &[u8]) -> Self {
+    pub(super) fn new(now: Instant, to: SocketAddr, method: &str, bytes: &[u8]) -> Self {
         Self {
             method: method.to_owned(),
+            call: 0,
+            to,
+            initial: false,
             first: now,
             last: now,
             alive: now,

@@ -1,11 +1,13 @@
 //! Requests that come to a node (RFC 3261 s17.2), and the responses that it gives.
 
+use core::net::SocketAddr;
+
 use sansip::time::Instant;
 
 use super::clients::Accepted;
 use super::{ALMOST_LIFE, CATCHING_UP, Failures, Origin, Requests, T1, T4, TRANSACTION_LIFE};
 use crate::trace::{hash, key};
-use crate::wire::Wire;
+use crate::wire::{Wire, parameter};
 
 #[derive(Debug)]
 pub(super) struct Served {
@@ -21,6 +23,8 @@ pub(super) struct Served {
     /// Its CSeq number is lower than one before it in the dialog.
     outdated: bool,
     vias: u64,
+    /// Where its copies came from, where the sender asked for the answer there (RFC 3581 s4).
+    sources: Vec<SocketAddr>,
     /// The final response: status, bytes, how often, when.
     pub(super) status: Option<u16>,
     pub(super) hash: u64,
@@ -43,6 +47,7 @@ impl Requests {
         &mut self,
         now: Instant,
         node: usize,
+        to: SocketAddr,
         wire: &Wire<'_>,
         bytes: &[u8],
         failures: &mut Failures,
@@ -57,6 +62,11 @@ impl Requests {
         };
         if served.forged {
             return;
+        }
+        // RFC 3581 s4: back to where the request came from, not to the port of its Via
+        if !served.sources.is_empty() && !served.sources.contains(&to) {
+            let text = format!("{} to {to}, not to {:?}", wire.start, served.sources);
+            failures.add(now, node, 5, text);
         }
         if served.outdated && (200..300).contains(&status) && !served.muddled {
             let text = format!("{} for an old CSeq: {:?}", wire.start, wire.cseq());
@@ -97,7 +107,13 @@ impl Requests {
         }
     }
 
-    pub(super) fn arrived_request(&mut self, now: Instant, wire: &Wire<'_>, origin: Origin) {
+    pub(super) fn arrived_request(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        wire: &Wire<'_>,
+        origin: Origin,
+    ) {
         let (Some(transaction), Some(call_id)) = (served_key(wire), wire.call_id()) else { return };
         let call = key(&[call_id]);
         let method = wire.start.split(' ').next().unwrap_or_default();
@@ -167,6 +183,10 @@ impl Requests {
         // A router or proxy on the way may have changed between two copies.
         served.muddled |= served.copies > 0 && served.vias != vias;
         served.vias = vias;
+        let wants = wire.via().is_some_and(|via| parameter(via, "rport").is_some());
+        if wants && !served.sources.contains(&from) {
+            served.sources.push(from);
+        }
         served.copies += 1;
         served.last_copy = now;
     }
@@ -184,6 +204,7 @@ impl Served {
             muddled: false,
             outdated: false,
             vias: 0,
+            sources: Vec::new(),
             status: None,
             hash: 0,
             responses: 0,

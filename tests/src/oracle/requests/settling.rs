@@ -5,22 +5,26 @@ use std::collections::BTreeMap;
 use sansip::time::Instant;
 
 use super::clients::Accepted;
-use super::{CATCHING_UP, Failures, PERSISTENT, Requests, UNANSWERED};
+use super::{CATCHING_UP, Due, Failures, PERSISTENT, Requests, UNANSWERED};
 
 impl Requests {
-    /// The turn is over: every final response to an INVITE is acknowledged at once.
+    /// The turn is over: every final response to an INVITE is acknowledged at once, and surplus
+    /// forks are hung up.
     pub(in crate::oracle) fn turned(&mut self, now: Instant, node: usize, failures: &mut Failures) {
         let stalled = self.stalled_until.is_some_and(|until| now.since(until) < CATCHING_UP);
         for owed in self.owed.drain(..) {
-            let count = if owed.by_branch {
-                self.clients.get(&owed.key).map_or(0, |client| client.acks)
-            } else {
-                self.acks.get(&owed.key).copied().unwrap_or_default()
+            let (what, count) = match owed.due {
+                Due::Ack => ("ACK", self.acks.get(&owed.key).copied().unwrap_or_default()),
+                Due::AckByBranch => {
+                    ("ACK", self.clients.get(&owed.key).map_or(0, |client| client.acks))
+                }
+                // RFC 3261 s13.2.2.4: once, and nothing where the fork hung up itself
+                Due::Bye => ("BYE", self.ended.contains(&owed.key).into()),
             };
             // Where memory is short, a lingering transaction may have given way.
             let excused = self.blind || stalled || (owed.again && self.tiny);
             if count < owed.count && !excused {
-                failures.add(now, node, 4, format!("no ACK for {}", owed.text));
+                failures.add(now, node, 4, format!("no {what} for {}", owed.text));
             }
         }
     }
