@@ -32,7 +32,7 @@ impl Registration {
             Operation::Register => self.wanted = true,
             Operation::Unregister => {
                 if self.due_at.take().is_some_and(|at| at < now) {
-                    failures.add(now, node, 11, "no REGISTER went out when it was promised");
+                    failures.add(now, node, 11, "a failed registration was not tried again");
                 }
                 self.wanted = false;
             }
@@ -74,7 +74,8 @@ impl Registration {
                 }
             }
             // RFC 3261 s21.5: a failure of the server's, or of the way there, which passes; so it
-            // is tried again, ever more slowly (RFC 5626 s4.5).
+            // is tried again, ever more slowly (RFC 5626 s4.5). Where it was the end of a
+            // registration that failed, and a new one is wanted meanwhile, that begins at once.
             Told::RegistrationFailed { reason, retry_s } if self.wanted => {
                 let passes = matches!(
                     reason,
@@ -82,10 +83,8 @@ impl Registration {
                         | Reason::Unreachable
                         | Reason::Rejected(408 | 500 | 502 | 503 | 504)
                 );
-                if passes && retry_s.is_none() {
-                    failures.add(now, node, 11, format!("{told:?} is not tried again"));
-                }
                 let wait = |retry_s: u32| Duration::from_secs(u64::from(retry_s));
+                let retry_s = retry_s.or(passes.then_some(0));
                 self.due_at = retry_s.map(|retry_s| now + wait(retry_s) + PATIENCE);
             }
             _ => {}
