@@ -52,11 +52,11 @@ impl Run {
                     self.world.put_behind_nat(phone);
                 }
             }
-            if self.profile.topology == Topology::Direct && !self.profile.media {
-                // it can still be called at its inner address, as by a neighbour
-                if random.chance(0.2) {
-                    self.world.put_behind_nat(phone);
-                }
+            // It can still be called at its inner address, as by a neighbour. A router that changes
+            // its ports in between is for phones with a server, which a neighbour cannot follow.
+            let calm = !self.profile.media && !self.profile.has(Fault::NatRebinding);
+            if self.profile.topology == Topology::Direct && calm && random.chance(0.2) {
+                self.world.put_behind_nat(phone);
             }
             self.phones.push(phone);
         }
