@@ -73,7 +73,8 @@ impl World {
             return;
         };
         let due = due.max(self.now);
-        if host.wake_at == Some(due) {
+        // A wake that is late already comes when it comes, whatever arrives meanwhile.
+        if host.wake_at.is_some_and(|at| at == due || at < self.now) {
             return;
         }
         host.wake_at = Some(due);
