@@ -1,4 +1,4 @@
-//! The faults: those that last from the first call on, those that strike between two, and their end.
+//! The faults: those that last from the first call on, those that strike between two, their end.
 
 use sansip::time::{Duration, Instant};
 
