@@ -118,6 +118,26 @@ pub enum Event<'e> {
     },
 }
 
+impl<'e> Event<'e> {
+    /// Where the message stands that caused it.
+    pub(super) fn message_mut(&mut self) -> Option<&mut Option<Message<'e>>> {
+        Some(match self {
+            Self::Registered { message, .. }
+            | Self::RegistrationFailed { message, .. }
+            | Self::Unregistered { message, .. }
+            | Self::Bindings { message, .. }
+            | Self::Incoming { message, .. }
+            | Self::Progress { message, .. }
+            | Self::Media { message, .. }
+            | Self::Established { message, .. }
+            | Self::Request { message, .. }
+            | Self::Response { message, .. }
+            | Self::Ended { message, .. } => message,
+            Self::HoldFailed { .. } => return None,
+        })
+    }
+}
+
 /// How far the negotiation of a stream is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stage {

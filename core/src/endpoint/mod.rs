@@ -123,9 +123,10 @@ pub struct Endpoint<'a> {
     turn: u32,
     /// Where messages are put together.
     scratch: Slots<'a, u8>,
-    /// The one stateless response that waits to be sent, and where to.
+    /// The one stateless response, where it goes, and its length while it waits to be sent.
     reply: Slots<'a, u8>,
-    reply_to: Option<(Path, usize)>,
+    reply_to: Option<Path>,
+    reply_len: usize,
     stats: Stats,
 }
 
@@ -163,6 +164,7 @@ impl<'a> Endpoint<'a> {
             scratch: storage.scratch,
             reply: storage.reply,
             reply_to: None,
+            reply_len: 0,
             stats: Stats::default(),
         }
     }

@@ -4,9 +4,9 @@
 //! something to say, each table in the order in which its slots came to it; within a slot events
 //! come before what is to be sent.
 
+use crate::buffers::BufferId;
 use crate::call::State;
-use crate::path::Path;
-use crate::sip::{Message, Method, Uri, Writer};
+use crate::sip::{Method, Uri, Writer};
 use crate::table::Id;
 use crate::time::Instant;
 
@@ -24,16 +24,19 @@ use super::{AccountId, Action, CallId, Endpoint, Event, QueryId, Reason, Request
 /// What was picked, before it is described: picking changes slots, describing only lends them.
 #[derive(Clone, Copy)]
 enum Choice {
-    Reply(Path, usize),
-    Scratch(Path, usize),
+    /// The stateless response, so long.
+    Reply(usize),
+    /// The CANCEL of an INVITE, so long, in the scratch buffer.
+    Cancel(Id, usize),
     Message(Id),
     Response(Id),
     Resolve(Asker),
     Call(Id, News),
-    Ended(Id, Reason, bool),
-    Account(Id, AccountNews, bool),
-    Bindings(Id, Result<(), Reason>, bool),
-    Request(Id, RequestNews, bool),
+    /// The call may be gone by now: with the turn that ended it.
+    Ended(Id, Reason, u32),
+    Account(Id, AccountNews),
+    Bindings(Id, Result<(), Reason>),
+    Request(Id, RequestNews),
 }
 
 impl Endpoint<'_> {
@@ -53,8 +56,8 @@ impl Endpoint<'_> {
 
     #[inline(never)]
     fn choose(&mut self) -> Option<Choice> {
-        if let Some((path, len)) = self.reply_to.take() {
-            return Some(Choice::Reply(path, len));
+        if self.reply_len > 0 {
+            return Some(Choice::Reply(core::mem::take(&mut self.reply_len)));
         }
         loop {
             if let Some(id) = self.calls.first_ready() {
@@ -86,7 +89,6 @@ impl Endpoint<'_> {
     }
 
     fn choose_of_call(&mut self, id: Id) -> Choice {
-        let turn = self.turn;
         let chosen = self.calls.update(id, |slot| {
             if slot.resolving == Resolving::Wanted {
                 slot.resolving = Resolving::Asked;
@@ -96,8 +98,7 @@ impl Endpoint<'_> {
             slot.news.remove(news);
             if news == News::ENDED {
                 slot.told = true;
-                let reason = slot.reason.unwrap_or(Reason::ProtocolError);
-                return Choice::Ended(id, reason, slot.turn == turn);
+                return Choice::Ended(id, slot.reason.unwrap_or(Reason::ProtocolError), slot.turn);
             }
             Choice::Call(id, news)
         });
@@ -109,34 +110,27 @@ impl Endpoint<'_> {
     }
 
     fn choose_of_account(&mut self, id: Id) -> Choice {
-        let turn = self.turn;
         let chosen = self.accounts.update(id, |slot| {
-            let fresh = slot.turn == turn;
-            match (slot.news.take(), slot.bindings) {
-                (Some(news), _) => Choice::Account(id, news, fresh),
-                (None, Some(outcome)) => {
-                    slot.bindings = None;
-                    Choice::Bindings(id, outcome, fresh)
-                }
-                (None, None) => {
-                    slot.resolving = Resolving::Asked;
-                    Choice::Resolve(Asker::Account(id))
-                }
+            if let Some(news) = slot.news.take() {
+                return Choice::Account(id, news);
             }
+            if let Some(outcome) = slot.bindings.take() {
+                return Choice::Bindings(id, outcome);
+            }
+            slot.resolving = Resolving::Asked;
+            Choice::Resolve(Asker::Account(id))
         });
         chosen.unwrap_or(Choice::Resolve(Asker::Account(id)))
     }
 
     fn choose_of_transaction(&mut self, id: Id) -> Option<Choice> {
-        let turn = self.turn;
-        let chosen = self.transactions.update(id, |slot| choose_of_slot(id, slot, turn))?;
-        if let Some(Choice::Scratch(path, _)) = chosen {
-            let len = self.write_cancel(id)?;
-            self.stats.sent += 1;
-            return Some(Choice::Scratch(path, len));
-        }
-        if chosen.is_none() && self.transactions.get(id).is_some_and(|slot| slot.doomed) {
-            self.close_transaction(id); // all is said
+        let chosen = self.transactions.update(id, |slot| choose_of_slot(id, slot))?;
+        match chosen {
+            Some(Choice::Cancel(..)) => return Some(Choice::Cancel(id, self.write_cancel(id)?)),
+            None if self.transactions.get(id).is_some_and(|slot| slot.doomed) => {
+                self.close_transaction(id); // all is said
+            }
+            _ => {}
         }
         chosen
     }
@@ -157,48 +151,18 @@ impl Endpoint<'_> {
 
     #[inline(never)]
     fn describe(&mut self, choice: Choice) -> Option<Action<'_>> {
-        if matches!(choice, Choice::Reply(..) | Choice::Message(_) | Choice::Response(_)) {
-            self.stats.sent += 1;
-        }
-        Some(match choice {
-            Choice::Reply(path, len) => {
-                Action::Transmit { path, bytes: self.reply.get(..len).unwrap_or(&[]) }
-            }
-            Choice::Scratch(path, len) => {
-                Action::Transmit { path, bytes: self.scratch.get(..len).unwrap_or(&[]) }
-            }
-            Choice::Message(id) => {
-                let slot = self.transactions.get(id)?;
-                Action::Transmit {
-                    path: slot.path?,
-                    bytes: self.buffers.get(slot.message.as_ref()?),
-                }
-            }
-            Choice::Response(id) => {
-                let slot = self.transactions.get(id)?;
-                Action::Transmit {
-                    path: slot.path?,
-                    bytes: self.buffers.get(slot.response.as_ref()?),
-                }
-            }
-            Choice::Resolve(asker) => self.describe_resolve(asker)?,
-            Choice::Call(id, news) => Action::Event(self.describe_call(id, news)?),
-            Choice::Ended(id, reason, fresh) => {
-                let message = if fresh { self.inbox_message() } else { None };
-                Action::Event(Event::Ended { call: CallId(id), reason, message })
-            }
-            Choice::Account(id, news, fresh) => {
-                let message = if fresh { self.inbox_message() } else { None };
-                Action::Event(describe_account(AccountId(id), news, message))
-            }
-            Choice::Bindings(id, outcome, fresh) => {
-                let message = if fresh { self.inbox_message() } else { None };
-                Action::Event(Event::Bindings { account: AccountId(id), outcome, message })
-            }
-            Choice::Request(id, news, fresh) => {
-                Action::Event(self.describe_request(id, news, fresh))
-            }
-        })
+        let slot = |id| self.transactions.get(id);
+        let kept = |buffer: &Option<BufferId>| buffer.as_ref().map(|id| self.buffers.get(id));
+        let (path, bytes) = match choice {
+            Choice::Reply(len) => (self.reply_to.as_ref(), self.reply.get(..len)),
+            Choice::Cancel(id, len) => (slot(id)?.path.as_ref(), self.scratch.get(..len)),
+            Choice::Message(id) => (slot(id)?.path.as_ref(), kept(&slot(id)?.message)),
+            Choice::Response(id) => (slot(id)?.path.as_ref(), kept(&slot(id)?.response)),
+            Choice::Resolve(asker) => return self.describe_resolve(asker),
+            _ => return self.describe_event(choice),
+        };
+        self.stats.sent += 1;
+        Some(Action::Transmit { path: *path?, bytes: bytes? })
     }
 
     fn describe_resolve(&self, asker: Asker) -> Option<Action<'_>> {
@@ -226,57 +190,73 @@ impl Endpoint<'_> {
         })
     }
 
+    /// An event, and last the message that caused it: it is large, and put in place once.
     #[inline(never)]
-    fn describe_call(&self, id: Id, news: News) -> Option<Event<'_>> {
-        let slot = self.calls.get(id)?;
-        let call = CallId(id);
-        let message = if slot.turn == self.turn { self.inbox_message() } else { None };
-        Some(match news {
-            News::INCOMING => Event::Incoming {
-                call,
-                account: AccountId(slot.account),
-                message: slot.invite.and_then(|invite| self.kept_message(invite)),
-            },
-            News::PROGRESS => Event::Progress { call, status: slot.status, message },
-            News::MEDIA => Event::Media { call, stage: slot.stage, plan: slot.plan?, message },
-            News::ESTABLISHED => Event::Established { call, message },
-            _ => Event::HoldFailed {
-                call,
-                reason: slot.change_failure.unwrap_or(Reason::ProtocolError),
-            },
-        })
-    }
-
-    fn describe_request(&self, id: Id, news: RequestNews, fresh: bool) -> Event<'_> {
-        let request = RequestId(id);
-        let slot = self.transactions.get(id);
-        match news {
-            RequestNews::Request => Event::Request {
-                request,
-                call: slot.and_then(|slot| slot.call).map(CallId),
-                account: slot.and_then(|slot| slot.account).map(AccountId),
-                message: self.kept_message(id),
-            },
-            RequestNews::Response(outcome) => {
-                let message = if fresh { self.inbox_message() } else { None };
-                Event::Response { request, outcome, message }
+    fn describe_event(&self, choice: Choice) -> Option<Action<'_>> {
+        let of_turn = |turn| if turn == self.turn { self.inbox.as_ref() } else { None };
+        let kept = |id| self.transactions.get(id).and_then(|slot| slot.message.as_ref());
+        let message = None;
+        let (mut event, buffer) = match choice {
+            Choice::Call(id, news) => {
+                let slot = self.calls.get(id)?;
+                let call = CallId(id);
+                let event = match news {
+                    News::INCOMING => {
+                        Event::Incoming { call, account: AccountId(slot.account), message }
+                    }
+                    News::PROGRESS => Event::Progress { call, status: slot.status, message },
+                    News::MEDIA => {
+                        Event::Media { call, stage: slot.stage, plan: slot.plan?, message }
+                    }
+                    News::ESTABLISHED => Event::Established { call, message },
+                    _ => Event::HoldFailed {
+                        call,
+                        reason: slot.change_failure.unwrap_or(Reason::ProtocolError),
+                    },
+                };
+                let is_new = news == News::INCOMING;
+                (event, if is_new { slot.invite.and_then(kept) } else { of_turn(slot.turn) })
             }
+            Choice::Ended(id, reason, turn) => {
+                (Event::Ended { call: CallId(id), reason, message }, of_turn(turn))
+            }
+            Choice::Account(id, news) => {
+                (describe_account(AccountId(id), news), of_turn(self.accounts.get(id)?.turn))
+            }
+            Choice::Bindings(id, outcome) => {
+                let event = Event::Bindings { account: AccountId(id), outcome, message };
+                (event, of_turn(self.accounts.get(id)?.turn))
+            }
+            Choice::Request(id, news) => {
+                let slot = self.transactions.get(id)?;
+                let request = RequestId(id);
+                match news {
+                    RequestNews::Request => {
+                        let (call, account) = (slot.call.map(CallId), slot.account.map(AccountId));
+                        (Event::Request { request, call, account, message }, kept(id))
+                    }
+                    RequestNews::Response(outcome) => {
+                        (Event::Response { request, outcome, message }, of_turn(slot.turn))
+                    }
+                }
+            }
+            _ => return None,
+        };
+        if let (Some(place), Some(buffer)) = (event.message_mut(), buffer) {
+            *place = self.buffers.message(buffer);
         }
-    }
-
-    fn inbox_message(&self) -> Option<Message<'_>> {
-        self.buffers.message(self.inbox.as_ref()?)
+        Some(Action::Event(event))
     }
 }
 
 /// The next thing of a transaction, if there is one.
-fn choose_of_slot(id: Id, slot: &mut TransactionSlot, turn: u32) -> Option<Choice> {
+fn choose_of_slot(id: Id, slot: &mut TransactionSlot) -> Option<Choice> {
     if slot.resolving == Resolving::Wanted {
         slot.resolving = Resolving::Asked;
         return Some(Choice::Resolve(Asker::Request(id)));
     }
     if let Some(news) = slot.news.take() {
-        return Some(Choice::Request(id, news, slot.turn == turn));
+        return Some(Choice::Request(id, news));
     }
     if core::mem::take(&mut slot.send_message) && slot.message.is_some() && slot.path.is_some() {
         return Some(Choice::Message(id));
@@ -284,20 +264,17 @@ fn choose_of_slot(id: Id, slot: &mut TransactionSlot, turn: u32) -> Option<Choic
     if core::mem::take(&mut slot.send_response) && slot.response.is_some() && slot.path.is_some() {
         return Some(Choice::Response(id));
     }
-    match &mut slot.cancel {
-        Cancel::Sent(_, send) => {
-            let due = core::mem::take(send);
-            slot.path.filter(|_| due).map(|path| Choice::Scratch(path, 0))
-        }
-        _ => None,
+    if let Cancel::Sent(_, send) = &mut slot.cancel
+        && core::mem::take(send)
+        && slot.path.is_some()
+    {
+        return Some(Choice::Cancel(id, 0));
     }
+    None
 }
 
-fn describe_account<'e>(
-    account: AccountId,
-    news: AccountNews,
-    message: Option<Message<'e>>,
-) -> Event<'e> {
+fn describe_account<'e>(account: AccountId, news: AccountNews) -> Event<'e> {
+    let message = None;
     match news {
         AccountNews::Registered { expires_s } => Event::Registered { account, expires_s, message },
         AccountNews::Failed { reason, retry_s } => {

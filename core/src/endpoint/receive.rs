@@ -81,7 +81,7 @@ impl Endpoint<'_> {
         tag: &[u8],
         more: impl FnOnce(&mut Writer<'_>),
     ) {
-        if self.reply_to.is_some() {
+        if self.reply_len > 0 {
             self.stats.replies_dropped += 1;
             return;
         }
@@ -89,14 +89,14 @@ impl Endpoint<'_> {
         compose::begin_response(&mut writer, request, path.remote, status, Some(tag), false);
         more(&mut writer);
         match writer.finish() {
-            Ok(len) => self.reply_to = Some((reply_path(request, path), len)),
+            Ok(len) => (self.reply_to, self.reply_len) = (Some(reply_path(request, path)), len),
             Err(_) => self.stats.too_long += 1,
         }
     }
 
     /// Send what stands in the scratch buffer once.
     pub(super) fn reply_from_scratch(&mut self, path: Path, len: usize) {
-        if self.reply_to.is_some() {
+        if self.reply_len > 0 {
             self.stats.replies_dropped += 1;
             return;
         }
@@ -104,7 +104,7 @@ impl Endpoint<'_> {
             return;
         };
         to.copy_from_slice(from);
-        self.reply_to = Some((path, len));
+        (self.reply_to, self.reply_len) = (Some(path), len);
     }
 
     /// The same request gets the same tag, without a memory (RFC 3261 s8.2.7).
