@@ -189,11 +189,7 @@ impl Endpoint<'_> {
         };
         let id = self.open_transaction(slot, Need::Reserved)?;
         let written = self.write_register(account, id, cseq, contact);
-        let sent = written.and_then(|len| self.launch(now, id, len));
-        if let Err(error) = sent {
-            self.close_transaction(id);
-            return Err(error);
-        }
+        self.launch_or_close(now, id, written)?;
         self.accounts.update(account, |slot| slot.transaction = Some(id));
         Ok(())
     }

@@ -5,8 +5,8 @@ use crate::sdp::{self, LocalMedia, Origin};
 use crate::table::Id;
 use crate::time::Instant;
 
-use super::calls::SDP;
-use super::responding::Source;
+use super::negotiation::Negotiation;
+use super::responding::Response;
 use super::{CallId, CustomHeader, Endpoint, Error, Reason, Reply, Stage, custom};
 
 impl Endpoint<'_> {
@@ -88,15 +88,9 @@ impl Endpoint<'_> {
         headers: &[CustomHeader<'_>],
     ) {
         let Some(invite) = self.calls.get(call).and_then(|slot| slot.invite) else { return };
-        let tag = self.calls.get(call).map(|slot| slot.dialog);
-        let Some(dialog) = tag else { return };
-        let source = Source::Kept(invite);
-        let written =
-            self.write_response(source, Some(dialog), status, headers, |writer, _| writer.finish());
-        match written {
-            Ok(len) => self.send_response(now, invite, status, len),
-            Err(_) => self.close_transaction(invite),
-        }
+        let dialog = self.calls.get(call).map(|slot| slot.dialog);
+        let response = Response { dialog, headers, ..Response::later(invite, status) };
+        self.respond_or_close(now, &response, &mut |writer, _| writer.finish());
     }
 
     /// Answer the INVITE of an incoming call with 1xx or 200, with SDP where media is given.
@@ -116,33 +110,22 @@ impl Endpoint<'_> {
         let media = if early { slot.local.clone() } else { media };
         let late = slot.late_offer;
         let media = media.filter(|_| !(late && status < 200)); // no offer in an unreliable 1xx
-        let source = Source::Kept(invite);
+        let response =
+            Response { dialog: Some(dialog), headers, ..Response::later(invite, status) };
         let Some(media) = media else {
-            let len = self.write_response(source, Some(dialog), status, headers, |writer, _| {
-                writer.finish()
-            })?;
+            let len = self.write_response(&response, &mut |writer, _| writer.finish())?;
             self.send_response(now, invite, status, len);
             return Ok(());
         };
-        let mut plan = None;
-        let mut shape = sdp::Shape::OFFER;
-        let mut refused = false;
-        let written =
-            self.write_response(source, Some(dialog), status, headers, |writer, request| {
-                writer.finish_with(SDP, |room| {
-                    if late {
-                        return sdp::write_offer(room, &media, origin).map_err(|_| ());
-                    }
-                    let answered = sdp::answer_with_shape(request.body(), &media, origin, room);
-                    let (len, agreed, written) = answered.map_err(|_| refused = true)?;
-                    (plan, shape) = (Some(agreed), written);
-                    Ok(len)
-                })
-            });
-        let len = if refused { Err(Error::NotAcceptable) } else { written }?;
+        let mut session = Negotiation::new(&media, origin, None);
+        let written = self.write_response(&response, &mut |writer, request| {
+            session.finish(writer, if late { None } else { Some(request.body()) })
+        });
+        let Negotiation { plan, shape, refused, .. } = session;
+        let len = if refused.is_some() { Err(Error::NotAcceptable) } else { written }?;
         self.calls.update(call, |slot| {
             slot.local = Some(media);
-            slot.shape = Some(shape);
+            slot.shape = shape.or(Some(sdp::Shape::OFFER));
             slot.plan = plan.or(slot.plan);
             slot.awaits_answer = late;
         });

@@ -71,10 +71,6 @@ impl Endpoint<'_> {
                 slot.given = counts;
                 slot.since = now;
             });
-            let old_message = self.transactions.update(id, |slot| slot.message.take()).flatten();
-            if let Some(buffer) = old_message {
-                self.buffers.give(buffer);
-            }
             self.launch(now, id, len).map_err(|_| Reason::NoRoom)
         });
         if let Err(reason) = launched {

@@ -3,13 +3,14 @@
 use crate::call::State;
 use crate::path::Path;
 use crate::random::Purpose as Draw;
-use crate::sdp::{self, Origin};
+use crate::sdp::Origin;
 use crate::sip::{Message, Method, Uri, WriteError, Writer};
 use crate::table::Id;
 use crate::time::Instant;
 
 use super::compose::{Branch, ContactKind, Party, Request, hex_text};
 use super::dialogs::Target;
+use super::negotiation::Negotiation;
 use super::slots::{
     CallSlot, Cancel, Change, DialogSlot, Machine, News, Purpose, Resolving, TransactionSlot,
     account_text, dialog_text as field,
@@ -216,10 +217,7 @@ impl Endpoint<'_> {
     ) -> Result<(), Error> {
         let id = self.open_request(now, call, purpose, need)?;
         let written = self.write_invite(call, id);
-        if let Err(error) = written.and_then(|len| self.launch(now, id, len)) {
-            self.close_transaction(id);
-            return Err(error);
-        }
+        self.launch_or_close(now, id, written)?;
         self.calls.update(call, |slot| slot.invite = Some(id));
         Ok(())
     }
@@ -229,17 +227,12 @@ impl Endpoint<'_> {
         let slot = self.calls.get(call).ok_or(Error::Gone)?;
         let local = slot.local.clone().ok_or(Error::State)?;
         let origin = Origin { session_id: slot.session_id, version: slot.session_version };
-        let (late, shape, plan) = (slot.late_offer && slot.plan.is_none(), slot.shape, slot.plan);
-        let len = self.write_in_dialog(call, transaction, Method::Invite, &[], |writer, _| {
-            if late {
-                return writer.finish();
-            }
-            writer.finish_with(SDP, |room| match (&shape, &plan) {
-                (Some(shape), Some(plan)) => sdp::write_reoffer(room, &local, origin, shape, plan),
-                _ => sdp::write_offer(room, &local, origin),
-            })
-        })?;
-        Ok(len)
+        let late = slot.late_offer && slot.plan.is_none();
+        let before = slot.shape.zip(slot.plan);
+        let mut session = Negotiation::new(&local, origin, before.as_ref());
+        self.write_in_dialog(call, transaction, Method::Invite, &[], &mut |writer, _| {
+            if late { writer.finish() } else { session.finish(writer, None) }
+        })
     }
 
     /// A slot for a request inside a call, with the next CSeq.
@@ -273,22 +266,8 @@ impl Endpoint<'_> {
 
     /// Put a request inside a dialog into the scratch buffer. `finish` ends it; it may read what the
     /// transaction keeps already.
+    #[inline(never)]
     pub(super) fn write_in_dialog(
-        &mut self,
-        call: Id,
-        transaction: Id,
-        method: Method<'_>,
-        extra: &[CustomHeader<'_>],
-        finish: impl FnOnce(&mut Writer<'_>, Option<&Message<'_>>) -> Result<usize, WriteError>,
-    ) -> Result<usize, Error> {
-        let mut finish = Some(finish);
-        self.write_in_dialog_then(call, transaction, method, extra, &mut |writer, kept| {
-            finish.take().map_or(Err(WriteError::NoRoom), |finish| finish(writer, kept))
-        })
-    }
-
-    /// The same, once for all callers: each copy would cost half a kilobyte of flash.
-    fn write_in_dialog_then(
         &mut self,
         call: Id,
         transaction: Id,
@@ -377,12 +356,8 @@ impl Endpoint<'_> {
         self.tell_end(call, reason);
         let sent = self.open_request(now, call, Purpose::Bye, Need::Reserved).and_then(|id| {
             let written =
-                self.write_in_dialog(call, id, Method::Bye, &[], |writer, _| writer.finish());
-            let launched = written.and_then(|len| self.launch(now, id, len));
-            if launched.is_err() {
-                self.close_transaction(id);
-            }
-            launched
+                self.write_in_dialog(call, id, Method::Bye, &[], &mut |writer, _| writer.finish());
+            self.launch_or_close(now, id, written)
         });
         if sent.is_err() {
             self.stats.refused_no_room += 1;
@@ -392,8 +367,7 @@ impl Endpoint<'_> {
 
     /// Cancel an INVITE that has no final response, as soon as that is allowed, and let go of it.
     pub(super) fn cancel(&mut self, now: Instant, invite: Id) {
-        let path = self.transactions.get(invite).and_then(|slot| slot.path);
-        let timing = self.timing(path.as_ref());
+        let timing = self.timing_of(invite);
         self.transactions.update(invite, |slot| {
             slot.call = None;
             if !matches!(slot.cancel, Cancel::No) {

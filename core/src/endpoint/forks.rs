@@ -54,13 +54,8 @@ impl Endpoint<'_> {
         let headers = headers_of(&self.accounts, &self.account_text, account);
         let cseq = cseq + 1;
         let bye = Fork { received, method: Method::Bye, cseq, path: &way, branch, headers };
-        let sent = bye
-            .write(&mut self.scratch)
-            .map_err(|_| Error::TooLong)
-            .and_then(|len| self.launch(now, bye_id, len));
-        if sent.is_err() {
-            self.close_transaction(bye_id);
-        }
+        let written = bye.write(&mut self.scratch).map_err(|_| Error::TooLong);
+        let _ = self.launch_or_close(now, bye_id, written);
         true
     }
 

@@ -56,18 +56,11 @@ impl Endpoint<'_> {
         }
     }
 
-    /// Answer without a transaction.
-    pub(super) fn refuse(&mut self, received: &Received<'_>, status: u16) {
-        self.stats.refused += 1;
-        self.reply(received.message, received.path, status, |_| {});
-    }
-
     pub(super) fn refuse_method(&mut self, received: &Received<'_>) {
-        self.stats.refused += 1;
         let known = !matches!(received.head.cseq.method, Method::Other(_));
         let methods = self.config.methods;
         let status = if known { 405 } else { 501 };
-        self.reply(received.message, received.path, status, |writer| write_allow(writer, methods));
+        self.refuse_with(received, status, &|writer| write_allow(writer, methods));
     }
 
     /// What RFC 3261 s8.2.1 to s8.2.3 has a UAS look at before the method itself.
@@ -79,10 +72,8 @@ impl Endpoint<'_> {
             return true;
         }
         if message.values(HeaderName::Require).next().is_some() {
-            self.stats.refused += 1;
-            let required = *message;
-            self.reply(message, received.path, 420, |writer| {
-                for tag in required.values(HeaderName::Require) {
+            self.refuse_with(received, 420, &|writer| {
+                for tag in message.values(HeaderName::Require) {
                     writer.header(HeaderName::Unsupported, tag);
                 }
             });
@@ -92,8 +83,7 @@ impl Endpoint<'_> {
             .values(HeaderName::ContentEncoding)
             .any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"));
         if encoded && !message.body().is_empty() {
-            self.stats.refused += 1;
-            self.reply(message, received.path, 415, |writer| {
+            self.refuse_with(received, 415, &|writer| {
                 writer.header(HeaderName::AcceptEncoding, b"identity");
             });
             return true;
@@ -109,8 +99,7 @@ impl Endpoint<'_> {
                 ContentType::parse(value).is_ok_and(|kind| kind.is(b"application", b"sdp"))
             });
         if !fit {
-            self.stats.refused += 1;
-            self.reply(message, received.path, 415, |writer| {
+            self.refuse_with(received, 415, &|writer| {
                 writer.header(HeaderName::Accept, SDP);
             });
         }
@@ -120,7 +109,7 @@ impl Endpoint<'_> {
     fn answer_options(&mut self, received: &Received<'_>) {
         let methods = self.config.methods;
         let status = if self.account_for(received).is_some() { 200 } else { 404 };
-        self.reply(received.message, received.path, status, |writer| {
+        self.reply(received.message, &received.path, status, None, &|writer| {
             write_allow(writer, methods);
             writer.header(HeaderName::Accept, SDP);
         });
@@ -148,8 +137,7 @@ impl Endpoint<'_> {
             Some(call) => self.calls.get(call).map(|slot| slot.account),
             None => self.account_for(received),
         };
-        let path = received.reply_path();
-        let opened = self.open_server(now, path, received.head, need, Purpose::Request);
+        let opened = self.open_server(now, received, need, Purpose::Request);
         let Ok(id) = opened else {
             self.refuse(received, 503);
             return;
@@ -213,18 +201,17 @@ impl Endpoint<'_> {
     /// The machine is that of other requests: it answers each copy and repeats nothing by itself,
     /// so that a forged INVITE is answered with no more than one response.
     fn refuse_for_good(&mut self, now: Instant, received: &Received<'_>, status: u16) {
-        let path = received.reply_path();
         // a message that is too long today is too long for ever
         if status == 513 || self.is_tight(self.calls.len()) {
             self.refuse(received, status);
             return;
         }
-        let opened = self.open_server(now, path, received.head, Need::New, Purpose::None);
+        let opened = self.open_server(now, received, Need::New, Purpose::None);
         let Ok(id) = opened else {
             self.refuse(received, status);
             return;
         };
-        let timing = self.timing(Some(&path));
+        let timing = self.timing_of(id);
         self.transactions.update(id, |slot| {
             slot.machine = Machine::ServerRequest(ServerRequest::start(now, &timing));
         });
@@ -275,8 +262,7 @@ impl Endpoint<'_> {
         let random = self.random_tag();
         let filled = self.fill_incoming_dialog(received, call, dialog, random).map_err(|_| 513_u16);
         let opened = filled.and_then(|()| {
-            let path = received.reply_path();
-            self.open_server(now, path, received.head, Need::New, Purpose::Invite).map_err(|_| 503)
+            self.open_server(now, received, Need::New, Purpose::Invite).map_err(|_| 503)
         });
         let transaction = match opened {
             Ok(transaction) => transaction,
@@ -459,12 +445,9 @@ impl Endpoint<'_> {
         let Some(slot) = self.transactions.get(invite) else { return };
         let open = matches!(&slot.machine, Machine::ServerInvite(machine) if machine.is_open());
         let call = slot.call;
-        match self.tag_given_to(invite) {
-            Some(tag) => {
-                self.reply_with_tag(received.message, received.path, 200, &tag, |_| {});
-            }
-            None => self.reply(received.message, received.path, 200, |_| {}),
-        }
+        let tag = self.tag_given_to(invite);
+        let tag = tag.as_ref().map(|tag| tag.as_slice());
+        self.reply(received.message, &received.path, 200, tag, &|_| {});
         if let (true, Some(call)) = (open, call) {
             self.keep_inbox(received.message);
             self.refuse_call(now, call, 487, &[]);

@@ -9,8 +9,9 @@ use crate::time::Instant;
 
 use super::calls::SDP;
 use super::compose::write_allow;
+use super::negotiation::Negotiation;
 use super::receive::Received;
-use super::responding::Source;
+use super::responding::Response;
 use super::slots::{Change, Purpose};
 use super::transactions::Need;
 use super::{Endpoint, Reason, Stage};
@@ -59,23 +60,17 @@ impl Endpoint<'_> {
 
     #[inline(never)]
     fn options_inside(&mut self, now: Instant, received: &Received<'_>) {
-        let path = received.reply_path();
-        let opened = self.open_server(now, path, received.head, Need::Reserved, Purpose::None);
+        let opened = self.open_server(now, received, Need::Reserved, Purpose::None);
         let Ok(id) = opened else {
             self.refuse(received, 503);
             return;
         };
         let methods = self.config.methods;
-        let source = Source::Given(id, received.message);
-        let written = self.write_response(source, None, 200, &[], |writer, _| {
+        self.respond_or_close(now, &Response::at_once(id, received, 200), &mut |writer, _| {
             write_allow(writer, methods);
             writer.header(HeaderName::Accept, SDP);
             writer.finish()
         });
-        match written {
-            Ok(len) => self.send_response(now, id, 200, len),
-            Err(_) => self.close_transaction(id),
-        }
     }
 
     /// A re-INVITE: the peer holds, resumes, moves its media, or asks for our offer.
@@ -118,8 +113,7 @@ impl Endpoint<'_> {
     /// A second INVITE before the first is answered (RFC 3261 s14.2).
     fn refuse_with_retry_after(&mut self, _now: Instant, received: &Received<'_>) {
         let seconds = self.random.u32(Draw::Jitter) % 11;
-        self.stats.refused += 1;
-        self.reply(received.message, received.path, 500, |writer| {
+        self.refuse_with(received, 500, &|writer| {
             writer.header_number(HeaderName::RetryAfter, seconds.into());
         });
     }
@@ -131,8 +125,7 @@ impl Endpoint<'_> {
         let version = slot.session_version + 1;
         let origin = Origin { session_id: slot.session_id, version };
         let (account, shape, old) = (slot.account, slot.shape, slot.plan);
-        let path = received.reply_path();
-        let opened = self.open_server(now, path, received.head, Need::Reserved, Purpose::Reinvite);
+        let opened = self.open_server(now, received, Need::Reserved, Purpose::Reinvite);
         let Ok(id) = opened else {
             self.refuse(received, 503);
             return;
@@ -142,29 +135,15 @@ impl Endpoint<'_> {
             slot.account = Some(account);
         });
         let late = received.message.body().is_empty();
-        let mut plan = None;
-        let mut sent_shape = shape.unwrap_or(sdp::Shape::OFFER);
-        let mut refused = 500;
-        let source = Source::Given(id, received.message);
-        let written = self.write_response(source, Some(dialog), 200, &[], |writer, request| {
-            writer.finish_with(SDP, |room| {
-                if late {
-                    return match (&shape, &old) {
-                        (Some(shape), Some(old)) => {
-                            sdp::write_reoffer(room, &local, origin, shape, old)
-                        }
-                        _ => sdp::write_offer(room, &local, origin),
-                    }
-                    .map_err(|_| ());
-                }
-                let answered = sdp::answer_with_shape(request.body(), &local, origin, room);
-                let (len, agreed, written) = answered.map_err(|error| refused = error.status())?;
-                (plan, sent_shape) = (Some(agreed), written);
-                Ok(len)
-            })
+        let before = if late { shape.zip(old) } else { None };
+        let mut session = Negotiation::new(&local, origin, before.as_ref());
+        let response = Response { dialog: Some(dialog), ..Response::at_once(id, received, 200) };
+        let written = self.write_response(&response, &mut |writer, request| {
+            session.finish(writer, if late { None } else { Some(request.body()) })
         });
+        let Negotiation { plan, shape: sent_shape, refused, .. } = session;
         let Ok(len) = written else {
-            self.refuse_reinvite(now, received, id, refused);
+            self.refuse_reinvite(now, received, id, refused.map_or(500, |error| error.status()));
             return;
         };
         if let Some(earlier) = self.calls.get(call).and_then(|slot| slot.invite) {
@@ -173,7 +152,7 @@ impl Endpoint<'_> {
         self.calls.update(call, |slot| {
             slot.session_version = version;
             slot.invite = Some(id);
-            slot.shape = Some(sent_shape);
+            slot.shape = sent_shape.or(shape).or(Some(sdp::Shape::OFFER));
             slot.plan = plan.or(slot.plan);
             slot.awaits_answer = late;
         });
@@ -185,12 +164,7 @@ impl Endpoint<'_> {
     }
 
     fn refuse_reinvite(&mut self, now: Instant, received: &Received<'_>, id: Id, status: u16) {
-        let source = Source::Given(id, received.message);
-        let written = self.write_response(source, None, status, &[], |writer, _| writer.finish());
-        match written {
-            Ok(len) => self.send_response(now, id, status, len),
-            Err(_) => self.close_transaction(id),
-        }
+        self.answer_given(now, received, id, status);
         self.transactions.update(id, |slot| slot.call = None);
     }
 }

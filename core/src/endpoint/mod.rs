@@ -19,6 +19,7 @@ mod forks;
 mod incoming;
 mod inside;
 mod kept;
+mod negotiation;
 mod poll;
 mod receive;
 mod requests;

@@ -56,42 +56,50 @@ impl Endpoint<'_> {
         let answerable = message.method().is_some_and(|method| method != Method::Ack);
         if answerable {
             self.stats.refused += 1;
-            self.reply(message, path, status, |_| {});
+            self.reply(message, &path, status, None, &|_| {});
         }
     }
 
-    /// Answer a request without a transaction (RFC 3261 s8.2.7). A second one before the driver
-    /// took the first is dropped, which the peer sees as loss.
+    /// Answer a request without a transaction (RFC 3261 s8.2.7), with this To tag or one that follows
+    /// from the request. A second one before the driver took the first is dropped, which the peer
+    /// sees as loss.
     pub(super) fn reply(
         &mut self,
         request: &Message<'_>,
-        path: Path,
+        path: &Path,
         status: u16,
-        more: impl FnOnce(&mut Writer<'_>),
-    ) {
-        let tag = self.stateless_tag(request);
-        self.reply_with_tag(request, path, status, &tag, more);
-    }
-
-    pub(super) fn reply_with_tag(
-        &mut self,
-        request: &Message<'_>,
-        path: Path,
-        status: u16,
-        tag: &[u8],
-        more: impl FnOnce(&mut Writer<'_>),
+        tag: Option<&[u8]>,
+        more: &dyn Fn(&mut Writer<'_>),
     ) {
         if self.reply_len > 0 {
             self.stats.replies_dropped += 1;
             return;
         }
+        let stateless = self.stateless_tag(request);
+        let tag = tag.or(Some(&stateless));
         let mut writer = Writer::new(&mut self.reply);
-        compose::begin_response(&mut writer, request, path.remote, status, Some(tag), false);
+        compose::begin_response(&mut writer, request, path.remote, status, tag, false);
         more(&mut writer);
         match writer.finish() {
-            Ok(len) => (self.reply_to, self.reply_len) = (Some(reply_path(request, path)), len),
+            Ok(len) => (self.reply_to, self.reply_len) = (Some(reply_path(request, *path)), len),
             Err(_) => self.stats.too_long += 1,
         }
+    }
+
+    /// Refuse a request without a transaction, with headers that say more.
+    pub(super) fn refuse_with(
+        &mut self,
+        received: &Received<'_>,
+        status: u16,
+        more: &dyn Fn(&mut Writer<'_>),
+    ) {
+        self.stats.refused += 1;
+        self.reply(received.message, &received.path, status, None, more);
+    }
+
+    /// Refuse a request without a transaction.
+    pub(super) fn refuse(&mut self, received: &Received<'_>, status: u16) {
+        self.refuse_with(received, status, &|_| {});
     }
 
     /// Send what stands in the scratch buffer once.

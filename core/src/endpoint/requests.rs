@@ -3,14 +3,14 @@
 use crate::call::State;
 use crate::path::Path;
 use crate::random::Purpose as Draw;
-use crate::sip::{Message, Method, Uri, Writer};
+use crate::sip::{Message, Method, Uri, WriteError, Writer};
 use crate::table::Id;
 use crate::time::Instant;
 
 use super::compose::{self, Branch, ContactKind, Party, Request, hex_text};
 use super::dialogs::Target;
 use super::receive::Received;
-use super::responding::Source;
+use super::responding::Response;
 use super::responses::happening;
 use super::slots::{Machine, Purpose, RequestNews, Resolving, TransactionSlot, account_text};
 use super::transactions::Need;
@@ -50,10 +50,7 @@ impl Endpoint<'_> {
         };
         let id = self.open_transaction(slot, Need::New)?;
         let written = self.write_outside(account, id, request);
-        if let Err(error) = written.and_then(|len| self.launch(now, id, len)) {
-            self.close_transaction(id);
-            return Err(error);
-        }
+        self.launch_or_close(now, id, written)?;
         Ok(Reply::Request(RequestId(id)))
     }
 
@@ -97,7 +94,10 @@ impl Endpoint<'_> {
         };
         let mut writer = Writer::new(&mut self.scratch);
         written.write(&mut writer);
-        finish(&mut writer, request.body)
+        finish(&mut writer, request.body).map_err(|error| match error {
+            WriteError::NoRoom => Error::TooLong,
+            _ => Error::Invalid,
+        })
     }
 
     /// The way is known now: add what depends on it, and send.
@@ -124,10 +124,6 @@ impl Endpoint<'_> {
             _ => writer.finish(),
         };
         let len = len.map_err(|_| Reason::TooLong)?;
-        let old = self.transactions.update(id, |slot| slot.message.take()).flatten();
-        if let Some(buffer) = old {
-            self.buffers.give(buffer);
-        }
         self.launch(now, id, len).map_err(|_| Reason::NoRoom)
     }
 
@@ -150,14 +146,9 @@ impl Endpoint<'_> {
             return Err(Error::Invalid);
         }
         let id = self.open_request(now, call, Purpose::Request, Need::New)?;
-        let written = self.write_in_dialog(call, id, method, headers, |writer, _| match body {
-            Some(body) => writer.finish_with_body(body.content_type.as_bytes(), body.bytes),
-            None => writer.finish(),
-        });
-        if let Err(error) = written.and_then(|len| self.launch(now, id, len)) {
-            self.close_transaction(id);
-            return Err(error);
-        }
+        let written =
+            self.write_in_dialog(call, id, method, headers, &mut |writer, _| finish(writer, body));
+        self.launch_or_close(now, id, written)?;
         Ok(Reply::Request(RequestId(id)))
     }
 
@@ -183,7 +174,8 @@ impl Endpoint<'_> {
         self.forget_request(id);
     }
 
-    /// The peer has a request of ours and answered: its bytes are not needed any more.
+    /// The bytes of a request are not needed any more: it was answered, or another takes its place.
+    #[inline(never)]
     pub(super) fn forget_request(&mut self, id: Id) {
         let message = self.transactions.update(id, |slot| slot.message.take()).flatten();
         if let Some(buffer) = message {
@@ -223,25 +215,18 @@ impl Endpoint<'_> {
             return Err(Error::Invalid);
         }
         let dialog = slot.call.and_then(|call| self.calls.get(call)).map(|slot| slot.dialog);
-        let source = Source::Kept(id);
-        let len = self.write_response(source, dialog, status, headers, |writer, _| match body {
-            Some(body) => writer.finish_with_body(body.content_type.as_bytes(), body.bytes),
-            None => writer.finish(),
-        })?;
+        let response = Response { dialog, headers, ..Response::later(id, status) };
+        let len = self.write_response(&response, &mut |writer, _| finish(writer, body))?;
         self.send_response(now, id, status, len);
         Ok(Reply::Done)
     }
 }
 
-fn finish(writer: &mut Writer<'_>, body: Option<Body<'_>>) -> Result<usize, Error> {
-    let ended = match body {
+fn finish(writer: &mut Writer<'_>, body: Option<Body<'_>>) -> Result<usize, WriteError> {
+    match body {
         Some(body) => writer.finish_with_body(body.content_type.as_bytes(), body.bytes),
         None => writer.finish(),
-    };
-    ended.map_err(|error| match error {
-        crate::sip::WriteError::NoRoom => Error::TooLong,
-        _ => Error::Invalid,
-    })
+    }
 }
 
 fn check(method: &str, headers: &[CustomHeader<'_>]) -> Result<(), Error> {

@@ -10,49 +10,52 @@ use super::slots::{Purpose, account_text, dialog_text as field};
 use super::transactions::Need;
 use super::{CustomHeader, Endpoint, Error, custom};
 
-/// Where the request is that a response answers.
+/// A response that has a transaction.
 #[derive(Clone, Copy)]
-pub(super) enum Source<'m> {
-    /// In the buffer of its transaction.
-    Kept(Id),
-    /// In the driver's hands, for this turn.
-    Given(Id, &'m Message<'m>),
+pub(super) struct Response<'x> {
+    pub(super) id: Id,
+    /// The request, where it is in the driver's hands; else it is in the buffer of its transaction.
+    pub(super) request: Option<&'x Message<'x>>,
+    /// The dialog whose tag and headers it has.
+    pub(super) dialog: Option<Id>,
+    pub(super) status: u16,
+    pub(super) headers: &'x [CustomHeader<'x>],
 }
 
-impl Endpoint<'_> {
-    /// Put a response into the scratch buffer. `finish` ends it and may read the request.
-    pub(super) fn write_response(
-        &mut self,
-        source: Source<'_>,
-        dialog: Option<Id>,
-        status: u16,
-        headers: &[CustomHeader<'_>],
-        finish: impl FnOnce(&mut Writer<'_>, &Message<'_>) -> Result<usize, WriteError>,
-    ) -> Result<usize, Error> {
-        let mut finish = Some(finish);
-        self.write_response_then(source, dialog, status, headers, &mut |writer, request| {
-            finish.take().map_or(Err(WriteError::NoRoom), |finish| finish(writer, request))
-        })
+impl<'x> Response<'x> {
+    /// To a request that came in this turn.
+    pub(super) fn at_once(id: Id, received: &Received<'x>, status: u16) -> Self {
+        Self { id, request: Some(received.message), dialog: None, status, headers: &[] }
     }
 
-    /// The same, once for all callers: each copy would cost half a kilobyte of flash.
-    fn write_response_then(
+    /// To a request that its transaction keeps.
+    pub(super) fn later(id: Id, status: u16) -> Self {
+        Self { id, request: None, dialog: None, status, headers: &[] }
+    }
+}
+
+/// Ends a response, and may read its request.
+type Finish<'f> = &'f mut dyn FnMut(&mut Writer<'_>, &Message<'_>) -> Result<usize, WriteError>;
+
+impl Endpoint<'_> {
+    /// Put a response into the scratch buffer.
+    #[inline(never)]
+    pub(super) fn write_response(
         &mut self,
-        source: Source<'_>,
-        dialog: Option<Id>,
-        status: u16,
-        headers: &[CustomHeader<'_>],
-        finish: &mut dyn FnMut(&mut Writer<'_>, &Message<'_>) -> Result<usize, WriteError>,
+        response: &Response<'_>,
+        finish: Finish<'_>,
     ) -> Result<usize, Error> {
-        let (id, request) = match source {
-            Source::Given(id, request) => (id, *request),
-            Source::Kept(id) => {
-                let slot = self.transactions.get(id).ok_or(Error::Gone)?;
+        let Response { id, request, dialog, status, headers } = *response;
+        let slot = self.transactions.get(id).ok_or(Error::Gone)?;
+        let kept;
+        let request = match request {
+            Some(request) => request,
+            None => {
                 let buffer = slot.message.as_ref().ok_or(Error::State)?;
-                (id, self.buffers.message(buffer).ok_or(Error::State)?)
+                kept = self.buffers.message(buffer).ok_or(Error::State)?;
+                &kept
             }
         };
-        let slot = self.transactions.get(id).ok_or(Error::Gone)?;
         let path = slot.path.ok_or(Error::State)?;
         let dialog = dialog.and_then(|id| Some((id, self.dialogs.get(id)?)));
         let of_dialog = |which| match dialog {
@@ -64,7 +67,7 @@ impl Endpoint<'_> {
         let tag = if dialog.is_some() {
             of_dialog(field::LOCAL_TAG)
         } else {
-            stateless = self.stateless_tag(&request);
+            stateless = self.stateless_tag(request);
             &stateless
         };
         let account = slot.account.and_then(|id| Some((id, self.accounts.get(id)?)));
@@ -77,7 +80,7 @@ impl Endpoint<'_> {
         let tag = (status > 100).then_some(tag);
         let mut writer = Writer::new(&mut self.scratch);
         // `received` names where the request came from; the response goes where `reply_path` says
-        compose::begin_response(&mut writer, &request, path.remote, status, tag, makes_dialog);
+        compose::begin_response(&mut writer, request, path.remote, status, tag, makes_dialog);
         let method = request.method().map_or(&b""[..], |method| method.as_bytes());
         let chosen = |wanted| {
             compose::for_method(headers, method)
@@ -103,7 +106,7 @@ impl Endpoint<'_> {
         for header in compose::for_method(headers, method) {
             writer.header(HeaderName::parse(header.name.as_bytes()), header.value.as_bytes());
         }
-        finish(&mut writer, &request).map_err(|_| Error::TooLong)
+        finish(&mut writer, request).map_err(|_| Error::TooLong)
     }
 
     /// Answer a request inside a dialog at once, remembering the response for its repetitions.
@@ -113,8 +116,7 @@ impl Endpoint<'_> {
         received: &Received<'_>,
         status: u16,
     ) -> Option<Id> {
-        let path = received.reply_path();
-        let opened = self.open_server(now, path, received.head, Need::Reserved, Purpose::None);
+        let opened = self.open_server(now, received, Need::Reserved, Purpose::None);
         let Ok(id) = opened else {
             self.refuse(received, status); // without a memory; a repetition may get 481
             return None;
@@ -131,10 +133,21 @@ impl Endpoint<'_> {
         id: Id,
         status: u16,
     ) {
-        let source = Source::Given(id, received.message);
-        match self.write_response(source, None, status, &[], |writer, _| writer.finish()) {
-            Ok(len) => self.send_response(now, id, status, len),
-            Err(_) => self.close_transaction(id),
+        self.respond_or_close(now, &Response::at_once(id, received, status), &mut |writer, _| {
+            writer.finish()
+        });
+    }
+
+    /// Write and send a response; a transaction whose response cannot be written ends.
+    pub(super) fn respond_or_close(
+        &mut self,
+        now: Instant,
+        response: &Response<'_>,
+        finish: Finish<'_>,
+    ) {
+        match self.write_response(response, finish) {
+            Ok(len) => self.send_response(now, response.id, response.status, len),
+            Err(_) => self.close_transaction(response.id),
         }
     }
 }

@@ -9,9 +9,9 @@ use crate::time::Instant;
 use crate::transaction::Event as Happening;
 
 use super::accounts::headers_of;
-use super::calls::SDP;
 use super::compose;
 use super::custom;
+use super::negotiation::Negotiation;
 use super::receive::Received;
 use super::slots::{CallSlot, Cancel, Machine, News, Purpose, dialog_text as field};
 use super::{Endpoint, Error, Reason, Stage};
@@ -28,7 +28,7 @@ impl Endpoint<'_> {
         };
         let purpose = self.transactions.get(id).map_or(Purpose::None, |slot| slot.purpose);
         if received.head.cseq.method == Method::Cancel {
-            self.cancel_answered(now, id, status);
+            self.drive_cancel(now, id, happening(status));
             return;
         }
         match purpose {
@@ -57,19 +57,6 @@ impl Endpoint<'_> {
         });
     }
 
-    fn cancel_answered(&mut self, now: Instant, id: Id, status: u16) {
-        let path = self.transactions.get(id).and_then(|slot| slot.path);
-        let timing = self.timing(path.as_ref());
-        self.transactions.update(id, |slot| {
-            if let Cancel::Sent(machine, _) = &mut slot.cancel {
-                machine.on(happening(status), now, &timing);
-                if machine.is_completed() {
-                    slot.cancel = Cancel::Done; // a repeated response meets nothing and is dropped
-                }
-            }
-        });
-    }
-
     #[inline(never)]
     fn invite_answered(&mut self, now: Instant, id: Id, received: &Received<'_>, status: u16) {
         let effect = self.drive(now, id, happening(status));
@@ -85,8 +72,8 @@ impl Endpoint<'_> {
 
     #[inline(never)]
     fn invite_progresses(&mut self, now: Instant, id: Id, received: &Received<'_>, status: u16) {
+        let timing = self.timing_of(id);
         let Some(slot) = self.transactions.get(id) else { return };
-        let timing = self.timing(slot.path.as_ref());
         let (call, purpose) = (slot.call, slot.purpose);
         let change_limit = now + self.config.ring_limit;
         self.transactions.update(id, |slot| {
@@ -275,28 +262,20 @@ impl Endpoint<'_> {
         // only a first INVITE may have been answered before its 2xx
         let is_first = self.transactions.get(id).map(|slot| slot.purpose) == Some(Purpose::Invite);
         let (we_offered, mut plan) = self.answered_by_2xx(id, slot, is_first, body);
-        let mut shape = None;
-        let written = self.write_ack(id, call, &mut |writer| {
-            if we_offered {
-                return writer.finish();
-            }
-            writer.finish_with(SDP, |room| {
-                let answered = sdp::answer_with_shape(body, &local, origin, room);
-                let (len, agreed, written) = answered.map_err(|_| ())?;
-                (plan, shape) = (Some(agreed), Some(written));
-                Ok::<usize, ()>(len)
-            })
+        let mut session = Negotiation::new(&local, origin, None);
+        let mut written = self.write_ack(id, call, &mut |writer| {
+            if we_offered { writer.finish() } else { session.finish(writer, Some(body)) }
         });
-        let written = match written {
+        let mut shape = session.shape;
+        if we_offered {
+            shape = Some(sdp::Shape::OFFER).filter(|_| is_first);
+        } else if written.is_ok() {
+            plan = session.plan;
+        } else {
             // an offer that we cannot answer: the ACK goes without, and a BYE follows
-            Err(_) if !we_offered => {
-                plan = None;
-                self.write_ack(id, call, &mut |writer| writer.finish())
-            }
-            other => other,
-        };
+            written = self.write_ack(id, call, &mut |writer| writer.finish());
+        }
         // a later offer has the shape of what was there before
-        let shape = shape.or((is_first && we_offered).then_some(sdp::Shape::OFFER));
         self.calls.update(call, |slot| slot.shape = shape.or(slot.shape));
         let Ok(len) = written else { return (false, None) };
         (self.keep_ack(id, len), plan)
@@ -351,7 +330,7 @@ impl Endpoint<'_> {
             slot.path = way;
             core::mem::replace(&mut slot.random, random)
         });
-        let written = self.write_in_dialog(call, id, Method::Ack, &[], |writer, invite| {
+        let written = self.write_in_dialog(call, id, Method::Ack, &[], &mut |writer, invite| {
             let headers = invite.into_iter().flat_map(|invite| invite.headers());
             for header in headers {
                 let name = header.name;

@@ -8,7 +8,7 @@ use crate::table::Id;
 use crate::time::Instant;
 use crate::transaction::{Event as Happening, Gone};
 
-use super::responding::Source;
+use super::responding::Response;
 use super::slots::{Cancel, Change, Machine, Purpose};
 use super::transactions::Need;
 use super::{CallId, Endpoint, Reason};
@@ -37,7 +37,7 @@ impl Endpoint<'_> {
             self.request_over(id, Err(Reason::Unreachable));
             return;
         }
-        self.tick_cancel(now, id);
+        self.drive_cancel(now, id, Happening::Tick);
         let effect = self.drive(now, id, Happening::Tick);
         if effect.deliver {
             self.answer_for_the_application(now, id);
@@ -50,15 +50,15 @@ impl Endpoint<'_> {
         }
     }
 
-    fn tick_cancel(&mut self, now: Instant, id: Id) {
-        let path = self.transactions.get(id).and_then(|slot| slot.path);
-        let timing = self.timing(path.as_ref());
+    /// Put an event into the machine of a CANCEL, where there is one.
+    pub(super) fn drive_cancel(&mut self, now: Instant, id: Id, event: Happening) {
+        let timing = self.timing_of(id);
         self.transactions.update(id, |slot| {
             if let Cancel::Sent(machine, send) = &mut slot.cancel {
-                let effect = machine.on(Happening::Tick, now, &timing);
+                let effect = machine.on(event, now, &timing);
                 *send |= effect.transmit != crate::transaction::Transmit::Nothing;
-                if effect.gone.is_some() {
-                    slot.cancel = Cancel::Done;
+                if effect.gone.is_some() || machine.is_completed() {
+                    slot.cancel = Cancel::Done; // a repeated response meets nothing and is dropped
                 }
             }
         });
@@ -72,9 +72,8 @@ impl Endpoint<'_> {
             .get(id)
             .is_some_and(|slot| matches!(slot.machine, Machine::ServerInvite(_)));
         let status = if is_invite { 100 } else { 500 };
-        let written =
-            self.write_response(Source::Kept(id), None, status, &[], |writer, _| writer.finish());
-        match written {
+        let response = Response::later(id, status);
+        match self.write_response(&response, &mut |writer, _| writer.finish()) {
             Ok(len) => self.send_response(now, id, status, len),
             // without a 100 the peer goes on asking, which is only louder
             Err(_) if is_invite => {}

@@ -14,6 +14,8 @@ use crate::transaction::{
 };
 
 use super::compose::{Branch, MAGIC};
+use super::receive::Received;
+use super::responses::happening;
 use super::slots::{Machine, Purpose, TransactionSlot};
 use super::{Endpoint, Error};
 
@@ -34,6 +36,12 @@ impl Endpoint<'_> {
             t4: self.config.t4,
             reliable: path.is_some_and(|path| path.transport.is_reliable()),
         }
+    }
+
+    /// The same for the way of a transaction.
+    #[inline(never)]
+    pub(super) fn timing_of(&self, id: Id) -> Timing {
+        self.timing(self.transactions.get(id).and_then(|slot| slot.path.as_ref()))
     }
 
     /// A slot for a new transaction. Where all are in use the oldest lingerer gives way.
@@ -104,11 +112,12 @@ impl Endpoint<'_> {
 
     /// Keep what stands in the scratch buffer as the request of a client transaction, and start it.
     pub(super) fn launch(&mut self, now: Instant, id: Id, len: usize) -> Result<(), Error> {
+        self.forget_request(id);
         let message = self.keep_scratch(len)?;
-        let timing = self.timing(self.transactions.get(id).and_then(|slot| slot.path.as_ref()));
+        let timing = self.timing_of(id);
         self.transactions.update(id, |slot| {
-            let old = slot.message.replace(message);
-            slot.doomed = false; // a retry in the same slot begins anew
+            slot.message = Some(message);
+            slot.doomed = false; // a retry in the slot of a request that was over begins anew
             if slot.path.is_some() {
                 slot.machine = match slot.purpose {
                     Purpose::Invite | Purpose::Reinvite => {
@@ -117,11 +126,23 @@ impl Endpoint<'_> {
                     _ => Machine::ClientRequest(ClientRequest::start(now, &timing)),
                 };
                 slot.send_message = true;
-                slot.doomed = false; // a retry in the slot of a request that was over
             }
-            old
         });
         Ok(())
+    }
+
+    /// The same for a request that may not have been written; without it there is no transaction.
+    pub(super) fn launch_or_close(
+        &mut self,
+        now: Instant,
+        id: Id,
+        written: Result<usize, Error>,
+    ) -> Result<(), Error> {
+        let launched = written.and_then(|len| self.launch(now, id, len));
+        if launched.is_err() {
+            self.close_transaction(id);
+        }
+        launched
     }
 
     /// A buffer with the first `len` bytes of the scratch buffer.
@@ -163,25 +184,16 @@ impl Endpoint<'_> {
                 }
             }
         }
-        let event = match status {
-            100..=199 => Event::Provisional,
-            200..=299 => Event::Success,
-            _ => Event::Failure,
-        };
-        self.drive(now, id, event);
+        self.drive(now, id, happening(status));
         if is_final {
-            let request = self.transactions.update(id, |slot| slot.message.take()).flatten();
-            if let Some(request) = request {
-                self.buffers.give(request); // the final response answers it: it is not needed now
-            }
+            self.forget_request(id); // the final response answers it: it is not needed now
         }
     }
 
     /// Put an event into the machine of a transaction and carry out what it says about sending;
     /// the rest is the caller's.
     pub(super) fn drive(&mut self, now: Instant, id: Id, event: Event) -> Effect {
-        let path = self.transactions.get(id).and_then(|slot| slot.path);
-        let timing = self.timing(path.as_ref());
+        let timing = self.timing_of(id);
         let effect = self.transactions.update(id, |slot| {
             let effect = match &mut slot.machine {
                 Machine::Idle => Effect::default(),
@@ -204,8 +216,7 @@ impl Endpoint<'_> {
     /// The ACK for a 2xx is missed by nobody any more, or cannot be found, as the dialog is gone: the
     /// 2xx is not repeated.
     pub(super) fn stop_repeating(&mut self, id: Id) {
-        let path = self.transactions.get(id).and_then(|slot| slot.path);
-        let timing = self.timing(path.as_ref());
+        let timing = self.timing_of(id);
         self.transactions.update(id, |slot| {
             if let Machine::ServerInvite(machine) = &mut slot.machine
                 && machine.awaits_ack()
@@ -220,11 +231,12 @@ impl Endpoint<'_> {
     pub(super) fn open_server(
         &mut self,
         now: Instant,
-        path: Path,
-        head: &Head<'_>,
+        received: &Received<'_>,
         need: Need,
         purpose: Purpose,
     ) -> Result<Id, Error> {
+        let head = received.head;
+        let path = received.reply_path();
         let timing = self.timing(Some(&path));
         let is_invite = head.cseq.method == Method::Invite;
         let machine = if is_invite {
