@@ -446,20 +446,22 @@ fn granted_life(message: &Message<'_>, sent: &Message<'_>, asked: u32) -> Option
     let sent = sent.values(HeaderName::Contact).next()?;
     let sent = Contact::parse(sent).ok()?.address()?.uri();
     let default = message.header(HeaderName::Expires).and_then(leading_number);
-    let listed = || message.values(HeaderName::Contact).filter_map(|v| Contact::parse(v).ok());
-    let life = |contact: Contact<'_>| contact.expires_seconds().or(default).unwrap_or(asked);
-    let equal = |contact: &Contact<'_>| {
-        contact.address().is_some_and(|address| address.uri().equivalent(&sent))
-    };
-    let similar = |contact: &Contact<'_>| {
-        contact.address().is_some_and(|address| address.uri().user() == sent.user())
-    };
-    let ours = listed().find(equal);
-    let granted = match (ours, listed().next()) {
-        (Some(ours), _) => Some(life(ours)),
-        (None, Some(_)) => listed().filter(similar).map(life).filter(|life| *life > 0).min(),
-        (None, None) => default,
-    };
+    let (mut is_listed, mut granted) = (false, None);
+    for value in message.values(HeaderName::Contact) {
+        let Ok(contact) = Contact::parse(value) else { continue };
+        is_listed = true;
+        let life = contact.expires_seconds().or(default).unwrap_or(asked);
+        let Some(address) = contact.address() else { continue };
+        let uri = address.uri();
+        if uri.equivalent(&sent) {
+            granted = Some(life);
+            break;
+        }
+        if uri.user() == sent.user() && life > 0 {
+            granted = Some(granted.map_or(life, |least: u32| least.min(life)));
+        }
+    }
+    let granted = if is_listed { granted } else { default };
     granted.map(|life| life.min(asked))
 }
 

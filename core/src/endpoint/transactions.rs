@@ -76,18 +76,20 @@ impl Endpoint<'_> {
         let mut victim = None;
         let mut first = self.evict_from;
         for _ in 0..EVICT_WINDOWS_MAX {
-            let window = self.transactions.window(first, EVICT_WINDOW);
-            let lingering = window.filter_map(|(id, slot)| {
+            for (id, slot) in self.transactions.window(first, EVICT_WINDOW) {
                 let in_call = slot.call.is_some_and(|call| self.calls.get(call).is_some());
-                Some((linger_class(slot, in_call)?, slot.since, id.index, id))
-            });
-            victim = lingering.min_by_key(|(class, since, index, _)| (*class, *since, *index));
+                let Some(class) = linger_class(slot, in_call) else { continue };
+                let rank = (class, slot.since, id.index);
+                if victim.is_none_or(|(least, _)| rank < least) {
+                    victim = Some((rank, id));
+                }
+            }
             if victim.is_some() {
                 break;
             }
             first = first.wrapping_add(EVICT_WINDOW);
         }
-        let Some((.., id)) = victim else { return false };
+        let Some((_, id)) = victim else { return false };
         self.evict_from = id.index;
         self.stats.evicted += 1;
         self.close_transaction(id);

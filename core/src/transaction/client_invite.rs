@@ -23,8 +23,7 @@ enum State {
 impl ClientInvite {
     /// The INVITE is sent now.
     pub fn start(now: Instant, timing: &Timing) -> Self {
-        let alarms = Alarms::end(now, timing.give_up()).with_resend(now, timing.t1, timing);
-        Self { state: State::Calling, alarms }
+        Self { state: State::Calling, alarms: Alarms::repeating(now, timing) }
     }
 
     /// When [`Event::Tick`] is due.
@@ -63,7 +62,10 @@ impl ClientInvite {
     /// What follows from `event`.
     pub fn on(&mut self, event: Event, now: Instant, timing: &Timing) -> Effect {
         match (self.state, event) {
-            (State::Calling, Event::Tick) => self.tick_calling(now),
+            (State::Calling | State::Proceeding, Event::Tick) => {
+                // timer B, or the limit after a CANCEL; timer A
+                self.alarms.tick(now, Gone::TimedOut, Transmit::Request, UNBOUNDED)
+            }
             (State::Calling | State::Proceeding, Event::Provisional) => {
                 if self.state == State::Calling {
                     self.state = State::Proceeding;
@@ -73,17 +75,13 @@ impl ClientInvite {
             }
             (State::Calling | State::Proceeding, Event::Success) => {
                 self.state = State::Accepted;
-                self.alarms = Alarms::end(now, timing.give_up()); // timer M
+                self.alarms.end_after(now, timing.give_up()); // timer M
                 Effect::DELIVER
             }
             (State::Calling | State::Proceeding, Event::Failure) => {
                 self.state = State::Completed;
-                let wait = timing.linger(TIMER_D);
-                self.alarms = Alarms::end(now, wait);
-                Effect::transmit(Transmit::Ack).and_deliver().gone_after(wait)
-            }
-            (State::Proceeding, Event::Tick) if self.alarms.ended(now) => {
-                Effect::gone(Gone::TimedOut)
+                let gone = self.alarms.linger(now, timing.linger(TIMER_D));
+                Effect { transmit: Transmit::Ack, deliver: true, gone }
             }
             (State::Accepted, Event::Success) => Effect::DELIVER,
             (State::Completed, Event::Failure) => Effect::transmit(Transmit::Ack),
@@ -96,18 +94,9 @@ impl ClientInvite {
             _ => Effect::NONE,
         }
     }
-
-    fn tick_calling(&mut self, now: Instant) -> Effect {
-        if self.alarms.ended(now) {
-            return Effect::gone(Gone::TimedOut); // timer B
-        }
-        if !self.alarms.must_resend(now) {
-            return Effect::NONE;
-        }
-        self.alarms.again(now, self.alarms.interval.times(2)); // timer A
-        Effect::transmit(Transmit::Request)
-    }
 }
 
+/// Timer A doubles until timer B ends it (RFC 3261 s17.1.1.2).
+const UNBOUNDED: Duration = Duration::from_micros(u64::MAX);
 /// "at least 32 seconds" for unreliable transports (RFC 3261 s17.1.1.2).
 const TIMER_D: Duration = Duration::from_secs(32);

@@ -21,8 +21,7 @@ enum State {
 impl ClientRequest {
     /// The request is sent now.
     pub fn start(now: Instant, timing: &Timing) -> Self {
-        let alarms = Alarms::end(now, timing.give_up()).with_resend(now, timing.t1, timing);
-        Self { state: State::Trying, alarms }
+        Self { state: State::Trying, alarms: Alarms::repeating(now, timing) }
     }
 
     /// When [`Event::Tick`] is due.
@@ -50,16 +49,19 @@ impl ClientRequest {
     /// What follows from `event`.
     pub fn on(&mut self, event: Event, now: Instant, timing: &Timing) -> Effect {
         match (self.state, event) {
-            (State::Trying | State::Proceeding, Event::Tick) => self.tick(now, timing),
+            (State::Trying | State::Proceeding, Event::Tick) => {
+                // timers F and E
+                self.alarms.tick(now, Gone::TimedOut, Transmit::Request, timing.t2)
+            }
             (State::Trying | State::Proceeding, Event::Provisional) => {
                 self.state = State::Proceeding;
+                self.alarms.interval = timing.t2; // of timer E from its next time on
                 Effect::DELIVER
             }
             (State::Trying | State::Proceeding, Event::Success | Event::Failure) => {
                 self.state = State::Completed;
-                let wait = timing.linger(timing.t4);
-                self.alarms = Alarms::end(now, wait); // timer K
-                Effect::DELIVER.gone_after(wait)
+                let gone = self.alarms.linger(now, timing.linger(timing.t4)); // timer K
+                Effect { gone, ..Effect::DELIVER }
             }
             (State::Trying | State::Proceeding, Event::TransportError) => {
                 Effect::gone(Gone::TransportError)
@@ -67,20 +69,5 @@ impl ClientRequest {
             (State::Completed, Event::Tick) if self.alarms.ended(now) => Effect::gone(Gone::Done),
             _ => Effect::NONE,
         }
-    }
-
-    fn tick(&mut self, now: Instant, timing: &Timing) -> Effect {
-        if self.alarms.ended(now) {
-            return Effect::gone(Gone::TimedOut); // timer F
-        }
-        if !self.alarms.must_resend(now) {
-            return Effect::NONE;
-        }
-        let next = match self.state {
-            State::Proceeding => timing.t2,
-            _ => self.alarms.interval.times(2).at_most(timing.t2),
-        };
-        self.alarms.again(now, next); // timer E
-        Effect::transmit(Transmit::Request)
     }
 }

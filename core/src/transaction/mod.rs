@@ -108,15 +108,6 @@ impl Effect {
     const fn gone(how: Gone) -> Self {
         Self { gone: Some(how), ..Self::NONE }
     }
-
-    const fn and_deliver(self) -> Self {
-        Self { deliver: true, ..self }
-    }
-
-    /// Over at once where the timer that would end it is zero.
-    const fn gone_after(self, wait: Duration) -> Self {
-        if wait.as_micros() == 0 { Self { gone: Some(Gone::Done), ..self } } else { self }
-    }
 }
 
 /// When to send again and when to stop; all zero while off.
@@ -130,33 +121,56 @@ struct Alarms {
 impl Alarms {
     const OFF: Self = Self { resend_at: Due::NEVER, interval: Duration::ZERO, end_at: Due::NEVER };
 
-    fn end(now: Instant, after: Duration) -> Self {
-        Self { end_at: Due::at(now + after), ..Self::OFF }
+    /// Send now, again where the transport does not, and give up in the end.
+    fn repeating(now: Instant, timing: &Timing) -> Self {
+        let mut alarms = Self::OFF;
+        alarms.end_after(now, timing.give_up());
+        if !timing.reliable {
+            alarms.resend_after(now, timing.t1);
+        }
+        alarms
     }
 
-    fn with_resend(self, now: Instant, interval: Duration, timing: &Timing) -> Self {
-        if timing.reliable {
-            return self;
-        }
-        Self { resend_at: Due::at(now + interval), interval, ..self }
+    /// Only the end is still to come.
+    #[inline(never)] // here and below: saturating arithmetic of 64 bits, once
+    fn end_after(&mut self, now: Instant, wait: Duration) {
+        *self = Self { end_at: Due::at(now + wait), ..Self::OFF };
+    }
+
+    /// Absorb copies for this long. Over at once where that is zero.
+    fn linger(&mut self, now: Instant, wait: Duration) -> Option<Gone> {
+        self.end_after(now, wait);
+        if wait == Duration::ZERO { Some(Gone::Done) } else { None }
     }
 
     /// Set the next retransmission; `now` may be late, and the rhythm then starts from it.
-    fn again(&mut self, now: Instant, next: Duration) {
-        self.interval = next;
-        self.resend_at = Due::at(now + next);
+    #[inline(never)]
+    fn resend_after(&mut self, now: Instant, interval: Duration) {
+        self.interval = interval;
+        self.resend_at = Due::at(now + interval);
+    }
+
+    /// The deadline has come: the end, or the time to send again, at intervals that double up to
+    /// `longest`.
+    #[inline(never)]
+    fn tick(&mut self, now: Instant, end: Gone, again: Transmit, longest: Duration) -> Effect {
+        if self.end_at.is_over(now) {
+            return Effect::gone(end);
+        }
+        if !self.resend_at.is_over(now) {
+            return Effect::NONE;
+        }
+        self.resend_after(now, self.interval.times(2).at_most(longest));
+        Effect::transmit(again)
     }
 
     fn due(&self) -> Due {
         self.resend_at.or_sooner(self.end_at)
     }
 
+    #[inline(never)]
     fn ended(&self, now: Instant) -> bool {
         self.end_at.is_over(now)
-    }
-
-    fn must_resend(&self, now: Instant) -> bool {
-        self.resend_at.is_over(now)
     }
 }
 

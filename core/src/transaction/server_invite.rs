@@ -30,7 +30,9 @@ enum State {
 impl ServerInvite {
     /// The INVITE came now.
     pub fn start(now: Instant) -> Self {
-        Self { state: State::Trying, alarms: Alarms::end(now, TRYING_DUE) }
+        let mut alarms = Alarms::OFF;
+        alarms.end_after(now, TRYING_DUE);
+        Self { state: State::Trying, alarms }
     }
 
     /// When [`Event::Tick`] is due.
@@ -86,22 +88,22 @@ impl ServerInvite {
             (State::Trying | State::Proceeding, Event::Success) => {
                 // a 2xx crosses hops of any kind, so it is repeated on reliable transports too
                 self.state = State::Accepted;
-                self.alarms = Alarms::end(now, timing.give_up());
-                self.alarms.again(now, timing.t1);
+                self.alarms.end_after(now, timing.give_up());
+                self.alarms.resend_after(now, timing.t1);
                 Effect::transmit(Transmit::Response)
             }
             (State::Trying | State::Proceeding, Event::Failure) => {
                 self.state = State::Completed;
-                let alarms = Alarms::end(now, timing.give_up()); // timer H
-                self.alarms = alarms.with_resend(now, timing.t1, timing); // timer G
+                self.alarms = Alarms::repeating(now, timing); // timers H and G
                 Effect::transmit(Transmit::Response)
             }
-            (State::Completed | State::Accepted, Event::Tick) => self.tick_final(now, timing),
+            (State::Completed | State::Accepted, Event::Tick) => {
+                self.alarms.tick(now, Gone::AckMissing, Transmit::Response, timing.t2)
+            }
             (State::Completed, Event::Ack) => {
                 self.state = State::Confirmed;
-                let wait = timing.linger(timing.t4);
-                self.alarms = Alarms::end(now, wait); // timer I
-                Effect::NONE.gone_after(wait)
+                let gone = self.alarms.linger(now, timing.linger(timing.t4)); // timer I
+                Effect { gone, ..Effect::NONE }
             }
             (State::Accepted, Event::Ack) => {
                 self.state = State::Acknowledged;
@@ -115,17 +117,6 @@ impl ServerInvite {
             // timers end it (RFC 6026 s7.1)
             _ => Effect::NONE,
         }
-    }
-
-    fn tick_final(&mut self, now: Instant, timing: &Timing) -> Effect {
-        if self.alarms.ended(now) {
-            return Effect::gone(Gone::AckMissing);
-        }
-        if !self.alarms.must_resend(now) {
-            return Effect::NONE;
-        }
-        self.alarms.again(now, self.alarms.interval.times(2).at_most(timing.t2));
-        Effect::transmit(Transmit::Response)
     }
 }
 

@@ -22,7 +22,9 @@ impl ServerRequest {
     /// The request came now. Its user has until the peer's timer F to answer; `Tick` asks for a
     /// 500 by `deliver` a little before.
     pub fn start(now: Instant, timing: &Timing) -> Self {
-        Self { state: State::Trying, alarms: Alarms::end(now, timing.t1.times(60)) }
+        let mut alarms = Alarms::OFF;
+        alarms.end_after(now, timing.t1.times(60));
+        Self { state: State::Trying, alarms }
     }
 
     /// When [`Event::Tick`] is due.
@@ -49,9 +51,8 @@ impl ServerRequest {
             }
             (State::Trying | State::Proceeding, Event::Success | Event::Failure) => {
                 self.state = State::Completed;
-                let wait = timing.linger(timing.give_up());
-                self.alarms = Alarms::end(now, wait); // timer J
-                Effect::transmit(Transmit::Response).gone_after(wait)
+                let gone = self.alarms.linger(now, timing.linger(timing.give_up())); // timer J
+                Effect { gone, ..Effect::transmit(Transmit::Response) }
             }
             (State::Proceeding | State::Completed, Event::Request) => {
                 Effect::transmit(Transmit::Response)
