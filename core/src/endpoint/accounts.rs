@@ -11,10 +11,8 @@ use super::auth::Given;
 use super::compose::{ContactKind, Party, Request, hex_text};
 use super::dialogs::Target;
 use super::receive::Received;
-use super::slots::{
-    AccountNews, AccountSlot, Purpose, Resolving, TransactionSlot, account_text as field,
-};
-use super::transactions::Need;
+use super::slots::{AccountNews, AccountSlot, Purpose, Resolving, account_text as field};
+use super::transactions::Opening;
 use super::{Account, AccountId, Endpoint, Error, Reason, Reply, custom};
 
 impl Endpoint<'_> {
@@ -171,23 +169,17 @@ impl Endpoint<'_> {
         purpose: Purpose,
         contact: ContactKind,
     ) -> Result<(), Error> {
-        let path = self.accounts.get(account).and_then(|slot| slot.server).ok_or(Error::State)?;
+        let path = self.accounts.get(account).and_then(|slot| slot.server);
         let random = self.random.u64(Draw::Branch);
         let cseq = self.accounts.update(account, |slot| {
             slot.cseq += 1;
             slot.cseq
         });
         let cseq = cseq.ok_or(Error::Gone)?;
-        let slot = TransactionSlot {
-            purpose,
-            account: Some(account),
-            path: Some(path),
-            random,
-            cseq,
-            since: now,
-            ..TransactionSlot::IDLE
-        };
-        let id = self.open_transaction(slot, Need::Reserved)?;
+        let (account_of, path) = (Some(account), path.as_ref());
+        let opening =
+            Opening { purpose, account: account_of, path, random, cseq, ..Opening::default() };
+        let id = self.open_transaction(now, &opening)?;
         let written = self.write_register(account, id, cseq, contact);
         self.launch_or_close(now, id, written)?;
         self.accounts.update(account, |slot| slot.transaction = Some(id));

@@ -12,8 +12,8 @@ use crate::time::Instant;
 use super::compose::{Again, Branch, hex_text, write_again};
 use super::dialogs::address_of;
 use super::receive::Received;
-use super::slots::{Machine, TransactionSlot, account_text as field};
-use super::transactions::Need;
+use super::slots::{Machine, account_text as field};
+use super::transactions::Opening;
 use super::{Endpoint, Reason};
 
 /// What is remembered of the last challenge of one kind; its texts stand with the account's.
@@ -98,16 +98,10 @@ impl Endpoint<'_> {
 
     fn fresh_slot(&mut self, now: Instant, old: Id, random: u64) -> Result<Id, Reason> {
         let slot = self.transactions.get(old).ok_or(Reason::NoRoom)?;
-        let fresh = TransactionSlot {
-            purpose: slot.purpose,
-            account: slot.account,
-            call: slot.call,
-            path: slot.path,
-            random,
-            since: now,
-            ..TransactionSlot::IDLE
-        };
-        self.open_transaction(fresh, Need::Reserved).map_err(|_| Reason::NoRoom)
+        let (purpose, account, call, path) = (slot.purpose, slot.account, slot.call, slot.path);
+        let path = path.as_ref();
+        let opening = Opening { purpose, account, call, path, random, ..Opening::default() };
+        self.open_transaction(now, &opening).map_err(|_| Reason::NoRoom)
     }
 
     /// Remember what is challenged, if the challenger may have our credentials. Answers which

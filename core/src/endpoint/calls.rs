@@ -1,6 +1,7 @@
 //! What the application does with calls.
 
 use crate::call::State;
+use crate::index::KEYS;
 use crate::path::Path;
 use crate::random::Purpose as Draw;
 use crate::sdp::Origin;
@@ -12,10 +13,10 @@ use super::compose::{Branch, ContactKind, Party, Request, hex_text};
 use super::dialogs::Target;
 use super::negotiation::Negotiation;
 use super::slots::{
-    CallSlot, Cancel, Change, DialogSlot, Machine, News, Purpose, Resolving, TransactionSlot,
-    account_text, dialog_text as field,
+    CallSlot, Cancel, Change, DialogSlot, Machine, News, Purpose, Resolving, account_text,
+    dialog_text as field,
 };
-use super::transactions::Need;
+use super::transactions::{Need, Opening};
 use super::{
     AccountId, CallId, CustomHeader, Endpoint, Error, OutgoingCall, Reason, Reply, Stage, custom,
 };
@@ -245,23 +246,19 @@ impl Endpoint<'_> {
     ) -> Result<Id, Error> {
         let slot = self.calls.get(call).ok_or(Error::Gone)?;
         let (account, dialog) = (slot.account, slot.dialog);
-        let path = self.dialogs.get(dialog).and_then(|slot| slot.path).ok_or(Error::State)?;
+        let path = self.dialogs.get(dialog).and_then(|slot| slot.path);
+        let path = Some(path.as_ref().ok_or(Error::State)?);
         let random = self.random.u64(Draw::Branch);
         let next = self.dialogs.update(dialog, |slot| {
             slot.local_cseq += 1;
             slot.local_cseq
         });
-        let slot = TransactionSlot {
-            purpose,
-            account: Some(account),
-            call: Some(call),
-            path: Some(path),
-            random,
-            cseq: next.ok_or(Error::Gone)?,
-            since: now,
-            ..TransactionSlot::IDLE
-        };
-        self.open_transaction(slot, need)
+        let cseq = next.ok_or(Error::Gone)?;
+        let (account, call, keys) = (Some(account), Some(call), [0; KEYS]);
+        self.open_transaction(
+            now,
+            &Opening { need, purpose, account, call, path, random, cseq, keys },
+        )
     }
 
     /// Put a request inside a dialog into the scratch buffer. `finish` ends it; it may read what the

@@ -11,8 +11,8 @@ use super::accounts::headers_of;
 use super::compose::{self, Branch};
 use super::dialogs::{address_of, contact_uri};
 use super::receive::Received;
-use super::slots::{Purpose, TransactionSlot};
-use super::transactions::Need;
+use super::slots::Purpose;
+use super::transactions::Opening;
 use super::{Endpoint, Error, custom};
 
 impl Endpoint<'_> {
@@ -39,17 +39,9 @@ impl Endpoint<'_> {
         }
         self.transactions.update(id, |slot| slot.forks += 1);
         let random = self.random.u64(Draw::Branch);
-        let bye = TransactionSlot {
-            account,
-            path: Some(way),
-            random,
-            cseq: cseq + 1,
-            keys: [key, 0],
-            since: now,
-            ..TransactionSlot::IDLE
-        };
-        let Ok(bye_id) = self.open_transaction(bye, Need::Reserved) else { return true };
-        self.index.insert(key, 0, bye_id.index);
+        let (path, keys) = (Some(&way), [key, 0]);
+        let opening = Opening { account, path, random, cseq: cseq + 1, keys, ..Opening::default() };
+        let Ok(bye_id) = self.open_transaction(now, &opening) else { return true };
         let branch = self.branch(bye_id);
         let headers = headers_of(&self.accounts, &self.account_text, account);
         let cseq = cseq + 1;

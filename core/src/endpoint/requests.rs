@@ -12,8 +12,8 @@ use super::dialogs::Target;
 use super::receive::Received;
 use super::responding::Response;
 use super::responses::happening;
-use super::slots::{Machine, Purpose, RequestNews, Resolving, TransactionSlot, account_text};
-use super::transactions::Need;
+use super::slots::{Machine, Purpose, RequestNews, Resolving, account_text};
+use super::transactions::{Need, Opening};
 use super::{
     AccountId, Body, CallId, CustomHeader, Endpoint, Error, OutgoingRequest, Reason, Reply,
     RequestId, custom,
@@ -38,17 +38,19 @@ impl Endpoint<'_> {
             Ok(uri) => self.known_path(&uri),
             Err(_) => return Err(Error::Invalid),
         };
-        let slot = TransactionSlot {
+        let opening = Opening {
+            need: Need::New,
             purpose: Purpose::Request,
             account: Some(account),
-            path,
+            path: path.as_ref(),
             random: self.random.u64(Draw::Branch),
             cseq: self.random.u32(Draw::CSeq) >> 4,
-            resolving: if path.is_none() { Resolving::Wanted } else { Resolving::No },
-            since: now,
-            ..TransactionSlot::IDLE
+            ..Opening::default()
         };
-        let id = self.open_transaction(slot, Need::New)?;
+        let id = self.open_transaction(now, &opening)?;
+        if path.is_none() {
+            self.transactions.update(id, |slot| slot.resolving = Resolving::Wanted);
+        }
         let written = self.write_outside(account, id, request);
         self.launch_or_close(now, id, written)?;
         Ok(Reply::Request(RequestId(id)))

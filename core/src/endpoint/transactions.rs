@@ -5,6 +5,7 @@ use core::hash::Hasher;
 use siphasher::sip::SipHasher13;
 
 use crate::buffers::BufferId;
+use crate::index::KEYS;
 use crate::path::Path;
 use crate::sip::{Head, HeaderName, Message, Method, StartLine};
 use crate::table::Id;
@@ -19,11 +20,25 @@ use super::responses::happening;
 use super::slots::{Machine, Purpose, TransactionSlot};
 use super::{Endpoint, Error};
 
+/// What a new transaction begins with.
+#[derive(Default)]
+pub(super) struct Opening<'x> {
+    pub(super) need: Need,
+    pub(super) purpose: Purpose,
+    pub(super) account: Option<Id>,
+    pub(super) call: Option<Id>,
+    pub(super) path: Option<&'x Path>,
+    pub(super) random: u64,
+    pub(super) cseq: u32,
+    pub(super) keys: [u64; KEYS],
+}
+
 /// Who asks for a slot or buffer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) enum Need {
     /// Something new: leaves one slot and one buffer in reserve for each live call.
     New,
+    #[default]
     /// What keeps a live call going or ends it: may use the reserve.
     Reserved,
 }
@@ -47,10 +62,10 @@ impl Endpoint<'_> {
     /// A slot for a new transaction. Where all are in use the oldest lingerer gives way.
     pub(super) fn open_transaction(
         &mut self,
-        slot: TransactionSlot,
-        need: Need,
+        now: Instant,
+        opening: &Opening<'_>,
     ) -> Result<Id, Error> {
-        let reserve = match need {
+        let reserve = match opening.need {
             Need::New => self.calls.len(),
             Need::Reserved => 0,
         };
@@ -59,7 +74,24 @@ impl Endpoint<'_> {
             self.stats.refused_no_room += 1;
             return Err(Error::NoRoom);
         }
-        self.transactions.insert(slot).ok_or(Error::NoRoom)
+        let Opening { purpose, account, call, path, random, cseq, keys, .. } = *opening;
+        let path = path.copied();
+        let slot = TransactionSlot {
+            purpose,
+            account,
+            call,
+            path,
+            random,
+            cseq,
+            keys,
+            since: now,
+            ..TransactionSlot::IDLE
+        };
+        let id = self.transactions.insert(slot).ok_or(Error::NoRoom)?;
+        for (which, key) in keys.into_iter().enumerate().filter(|(_, key)| *key != 0) {
+            self.index.insert(key, which, id.index);
+        }
+        Ok(id)
     }
 
     pub(super) fn is_tight(&self, reserve: usize) -> bool {
@@ -249,19 +281,10 @@ impl Endpoint<'_> {
         let method = head.cseq.method;
         let keys = [self.branch_key(head, method), self.merge_key(head, method)];
         let keys = if head.to_tag.is_some() { [keys[0], 0] } else { keys };
-        let slot = TransactionSlot {
-            machine,
-            purpose,
-            path: Some(path),
-            keys,
-            cseq: head.cseq.number,
-            since: now,
-            ..TransactionSlot::IDLE
-        };
-        let id = self.open_transaction(slot, need)?;
-        for (which, key) in keys.into_iter().enumerate().filter(|(_, key)| *key != 0) {
-            self.index.insert(key, which, id.index);
-        }
+        let (path, cseq) = (Some(&path), head.cseq.number);
+        let opening = Opening { need, purpose, path, keys, cseq, ..Opening::default() };
+        let id = self.open_transaction(now, &opening)?;
+        self.transactions.update(id, |slot| slot.machine = machine);
         Ok(id)
     }
 
