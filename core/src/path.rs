@@ -82,4 +82,10 @@ impl Path {
     pub const fn udp(local: SocketAddr, remote: SocketAddr) -> Self {
         Self { transport: Transport::Udp, flow: FlowId::DATAGRAM, local, remote }
     }
+
+    /// Whether the other end has this address.
+    #[inline(never)]
+    pub(crate) fn leads_to(&self, address: &SocketAddr) -> bool {
+        self.remote == *address
+    }
 }

@@ -9,18 +9,15 @@ use crate::transaction::Event as Happening;
 
 use super::auth::Given;
 use super::compose::{ContactKind, Party, Request, hex_text};
-use super::dialogs::Target;
+use super::dialogs::{Target, read_uri};
 use super::receive::Received;
-use super::slots::{AccountNews, AccountSlot, Purpose, Resolving, account_text as field};
+use super::slots::{AccountNews, AccountSlot, Lent, Purpose, Resolving, account_text as field};
 use super::transactions::Opening;
 use super::{Account, AccountId, Endpoint, Error, Reason, Reply, custom};
 
 impl Endpoint<'_> {
     pub(super) fn account_field(&self, account: Id, which: usize) -> &[u8] {
-        match self.accounts.get(account) {
-            Some(slot) => slot.text.get(self.account_text.block(account.index), which),
-            None => &[],
-        }
+        texts_of(&self.accounts, &self.account_text, Some(account)).get(which)
     }
 
     /// The URI of the account's own server: outbound proxy, registrar, or the identity's domain.
@@ -194,41 +191,37 @@ impl Endpoint<'_> {
         cseq: u32,
         contact: ContactKind,
     ) -> Result<usize, Error> {
-        let known = self.known_challenges(account);
+        self.use_challenges(account, [true; 2]);
         let branch = self.branch(transaction);
         let cnonce = self.random.u64(Draw::Cnonce);
-        let path = self.transactions.get(transaction).and_then(|slot| slot.path);
+        let path = self.transactions.get(transaction).and_then(|slot| slot.path.as_ref());
         let slot = self.accounts.get(account).ok_or(Error::Gone)?;
-        let block = self.account_text.block(account.index);
-        let text = |which| slot.text.get(block, which);
+        let own = texts_of(&self.accounts, &self.account_text, Some(account));
         let (mut call_id, mut tag) = ([0; 16], [0; 16]);
         hex_text(slot.call_id, &mut call_id);
         hex_text(slot.tag, &mut tag);
-        let identity = text(field::IDENTITY);
-        let uri = text(field::REGISTRAR);
+        let identity = own.get(field::IDENTITY);
+        let uri = own.get(field::REGISTRAR);
         let mut writer = Writer::new(&mut self.scratch);
         let request = Request {
             method: Method::Register,
-            target: Target::outside(uri, text(field::OUTBOUND_PROXY)),
-            path: path.as_ref(),
+            target: Target::outside(uri, own.get(field::OUTBOUND_PROXY)),
+            path,
             branch,
-            from: Party::identity(text(field::DISPLAY_NAME), identity, &tag),
+            from: Party::identity(own.get(field::DISPLAY_NAME), identity, &tag),
             to: Party::identity(&[], identity, &[]),
             call_id: &call_id,
             cseq,
             contact,
-            identity,
-            user_agent: text(field::USER_AGENT),
-            custom: [text(field::HEADERS), &[]],
+            account: own,
+            headers: &[],
             extra: &[],
             methods: self.config.methods,
         };
         request.write(&mut writer);
         let method = Method::Register.as_bytes();
-        let given = Given { block, text: slot.text, method, uri, cnonce };
-        for (kind, cached) in known.into_iter().enumerate() {
-            given.write(&mut writer, kind, cached); // nothing where there was no challenge
-        }
+        let given = Given { account: own, method, uri, cnonce };
+        given.write_all(&mut writer, &slot.challenges, [true; 2]);
         writer.finish().map_err(|_| Error::TooLong)
     }
 
@@ -402,7 +395,7 @@ impl Endpoint<'_> {
         let StartLine::Request { .. } = received.head.start else { return None };
         let user = received.head.uri.and_then(|uri| uri.user()).unwrap_or(b"");
         let matching = self.accounts.iter().map(|(id, _)| id).find(|id| {
-            let identity = Uri::parse(self.account_field(*id, field::IDENTITY)).ok();
+            let identity = read_uri(self.account_field(*id, field::IDENTITY));
             identity.and_then(|uri| uri.user()).unwrap_or(b"") == user
         });
         let first = || self.accounts.iter().map(|(id, _)| id).next();
@@ -410,16 +403,15 @@ impl Endpoint<'_> {
     }
 }
 
-/// The custom headers of an account, packed, where there is one.
-pub(super) fn headers_of<'x>(
-    accounts: &Table<'_, AccountSlot>,
+/// The texts of an account.
+#[inline(never)]
+pub(super) fn texts_of<'x>(
+    accounts: &'x Table<'_, AccountSlot>,
     texts: &'x Texts<'_>,
     account: Option<Id>,
-) -> &'x [u8] {
-    match account.and_then(|id| Some((id, accounts.get(id)?))) {
-        Some((id, slot)) => slot.text.get(texts.block(id.index), field::HEADERS),
-        None => &[],
-    }
+) -> Lent<'x, { field::COUNT }> {
+    let text = account.and_then(|id| accounts.get(id)).map(|slot| &slot.text);
+    Lent { text, block: account.map_or(&[], |id| texts.block(id.index)) }
 }
 
 /// The life that a 200 to REGISTER grants our binding, seconds: `expires` of our Contact, else
@@ -458,7 +450,7 @@ fn granted_life(message: &Message<'_>, sent: &Message<'_>, asked: u32) -> Option
 }
 
 fn sip_uri(text: &str) -> Result<Uri<'_>, Error> {
-    let uri = Uri::parse(text.as_bytes()).map_err(|_| Error::Invalid)?;
+    let uri = read_uri(text.as_bytes()).ok_or(Error::Invalid)?;
     if uri.is_sip() { Ok(uri) } else { Err(Error::Invalid) }
 }
 

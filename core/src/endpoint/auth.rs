@@ -4,15 +4,15 @@ use crate::digest::{Algorithm, Offered, Parameters, Qop, Secret, choose};
 use crate::limits::CREDENTIALS_MAX;
 use crate::path::Path;
 use crate::random::Purpose as Draw;
-use crate::sip::{Challenge, Credentials, HeaderName, Message, Uri, Writer};
+use crate::sip::{Challenge, Credentials, HeaderName, Message, NameAddr, Uri, Writer};
 use crate::table::Id;
-use crate::text::Packed;
 use crate::time::Instant;
 
+use super::accounts::texts_of;
 use super::compose::{Again, Branch, hex_text, write_again};
-use super::dialogs::address_of;
+use super::dialogs::{address_of, read_uri};
 use super::receive::Received;
-use super::slots::{Machine, account_text as field};
+use super::slots::{Lent, Machine, account_text as field};
 use super::transactions::Opening;
 use super::{Endpoint, Reason};
 
@@ -48,22 +48,15 @@ impl Endpoint<'_> {
         received: &Received<'_>,
     ) -> Result<Id, Reason> {
         let slot = self.transactions.get(old).ok_or(Reason::NoRoom)?;
-        let (account, path) = (slot.account, slot.path);
-        let (Some(account), Some(path)) = (account, path) else {
-            return Err(Reason::AuthenticationFailed);
-        };
-        let (kinds, counts) = self.learn_challenges(now, account, old, path, received.message)?;
-        let is_invite = matches!(
-            self.transactions.get(old).map(|slot| &slot.machine),
-            Some(Machine::ClientInvite(_))
-        );
+        let is_invite = matches!(&slot.machine, Machine::ClientInvite(_));
+        let account = slot.account.ok_or(Reason::AuthenticationFailed)?;
+        let (kinds, counts) = self.learn_challenges(now, account, old, received.message)?;
         let random = self.random.u64(Draw::Branch);
         let id = if is_invite { self.fresh_slot(now, old, random)? } else { old };
         let branch = Branch { slot: id.index ^ self.mask, random };
         let cnonce = self.random.u64(Draw::Cnonce);
         let cseq = self.next_cseq(old);
-        let written =
-            self.write_retry(old, account, &Again::retry(&path, branch, cseq), kinds, cnonce);
+        let written = self.write_retry(old, account, (branch, cseq), kinds, cnonce);
         let launched = written.and_then(|len| {
             self.transactions.update(id, |slot| {
                 slot.random = random;
@@ -113,10 +106,10 @@ impl Endpoint<'_> {
         now: Instant,
         account: Id,
         old: Id,
-        path: Path,
         message: &Message<'_>,
     ) -> Result<([bool; 2], [u8; 2]), Reason> {
         let slot = self.transactions.get(old).ok_or(Reason::NoRoom)?;
+        let path = slot.path.as_ref().ok_or(Reason::AuthenticationFailed)?;
         let mut counts = slot.given;
         let request = self.kept_message(old).ok_or(Reason::AuthenticationFailed)?;
         if !self.is_our_server(account, path, &request) {
@@ -126,16 +119,13 @@ impl Endpoint<'_> {
         let mut kinds = [false; 2];
         let allow_md5 = self.accounts.get(account).is_some_and(|slot| slot.allow_md5);
         let mut chosen = [None; 2];
-        for ((kind, (ask, give)), count) in KINDS.into_iter().enumerate().zip(&mut counts) {
-            let before = request.values(give).next().and_then(|v| Credentials::parse(v).ok());
+        for ((kind, (ask, give)), count) in KINDS.iter().enumerate().zip(&mut counts) {
+            let before = request.values(*give).next().and_then(|v| Credentials::parse(v).ok());
             let had = before.is_some();
             let realm = self.expected_realm(account, kind);
-            let challenge = match best_challenge(message, ask, realm, allow_md5) {
-                Ok(challenge) => challenge,
-                Err(reason) => {
-                    self.doubt_realm(now, account, kind);
-                    return Err(reason);
-                }
+            let Some(challenge) = best_challenge(message, *ask, realm, allow_md5) else {
+                self.doubt_realm(now, account, kind);
+                return Err(Reason::AuthenticationFailed);
             };
             if let Some(challenge) = &challenge {
                 let same_nonce = before.and_then(|before| before.nonce()) == challenge.nonce();
@@ -153,9 +143,9 @@ impl Endpoint<'_> {
         if chosen.iter().all(Option::is_none) {
             return Err(Reason::AuthenticationFailed);
         }
-        for (kind, challenge) in chosen.into_iter().enumerate() {
+        for (kind, challenge) in chosen.iter().enumerate() {
             if let Some(challenge) = challenge {
-                self.remember_challenge(account, kind, &challenge)?;
+                self.remember_challenge(account, kind, challenge)?;
             }
         }
         Ok((kinds, counts))
@@ -177,11 +167,12 @@ impl Endpoint<'_> {
         };
         let block = self.account_text.block_mut(account.index);
         let set = self.accounts.update(account, |slot| {
+            let mut set = Ok(());
             let texts = [challenge.realm(), challenge.nonce(), challenge.opaque()];
-            let set = texts.into_iter().enumerate().try_for_each(|(which, text)| {
+            for (which, text) in texts.iter().enumerate() {
                 let which = field::CHALLENGES + kind * 3 + which;
-                slot.text.set(block, which, text.unwrap_or(b""))
-            });
+                set = set.and_then(|()| slot.text.set(block, which, text.unwrap_or(b"")));
+            }
             if let Some(place) = slot.challenges.get_mut(kind) {
                 *place = if set.is_ok() { cached } else { Cached::NONE };
             }
@@ -233,31 +224,26 @@ impl Endpoint<'_> {
     /// Whether whoever is at the other end of `path` is the account's own server, and not a peer
     /// that challenges us to get a digest. Inside a dialog the server must also be the remote
     /// target itself: behind a proxy it is the peer who asks.
-    fn is_our_server(&self, account: Id, path: Path, request: &Message<'_>) -> bool {
+    fn is_our_server(&self, account: Id, path: &Path, request: &Message<'_>) -> bool {
         let Some(slot) = self.accounts.get(account) else { return false };
-        let server = self.server_uri(account).and_then(|uri| Uri::parse(uri).ok());
-        let named = server.as_ref().and_then(|uri| address_of(uri, path.transport));
-        let known = slot.server.map(|server| server.remote);
-        let is_server = [named, known].contains(&Some(path.remote));
-        let target = request.uri().and_then(|uri| Uri::parse(uri).ok());
-        let inside = request
-            .header(HeaderName::To)
-            .and_then(|to| crate::sip::NameAddr::parse(to).ok())
-            .is_some_and(|to| to.tag().is_some());
-        match (inside, server, target) {
-            (true, _, Some(target)) => {
-                is_server && address_of(&target, path.transport) == Some(path.remote)
-            }
-            (false, Some(server), Some(target)) => {
-                // a host name that we looked up for this very request names the server as well
-                let same_host = match (server.host(), target.host()) {
-                    (Some(a), Some(b)) => a.as_bytes().eq_ignore_ascii_case(b.as_bytes()),
-                    _ => false,
-                };
-                is_server || named.is_none() && same_host
-            }
-            _ => false,
+        let Some(target) = request.uri().and_then(read_uri) else { return false };
+        let leads_there =
+            |uri: &Uri<'_>| address_of(uri, path.transport).map(|address| path.leads_to(&address));
+        let server = self.server_uri(account).and_then(read_uri);
+        let named = server.as_ref().and_then(leads_there);
+        let known = slot.server.as_ref().is_some_and(|server| path.leads_to(&server.remote));
+        let is_server = known || named == Some(true);
+        let to = request.header(HeaderName::To).and_then(|to| NameAddr::parse(to).ok());
+        if to.is_some_and(|to| to.tag().is_some()) {
+            return is_server && leads_there(&target) == Some(true);
         }
+        // a host name that we looked up for this very request names the server as well
+        let Some(server) = server else { return false };
+        let same_host = match (server.host(), target.host()) {
+            (Some(a), Some(b)) => a.as_bytes().eq_ignore_ascii_case(b.as_bytes()),
+            _ => false,
+        };
+        is_server || named.is_none() && same_host
     }
 
     /// Put the next try into the scratch buffer. Answers its length.
@@ -266,34 +252,25 @@ impl Endpoint<'_> {
         &mut self,
         old: Id,
         account: Id,
-        again: &Again<'_>,
+        (branch, cseq): (Branch, u32),
         kinds: [bool; 2],
         cnonce: u64,
     ) -> Result<usize, Reason> {
+        self.use_challenges(account, kinds);
         let slot = self.transactions.get(old).ok_or(Reason::NoRoom)?;
+        let path = slot.path.as_ref().ok_or(Reason::AuthenticationFailed)?;
         let buffer = slot.message.as_ref().ok_or(Reason::NoRoom)?;
         let old = Message::parse(self.buffers.get(buffer)).map_err(|_| Reason::ProtocolError)?;
-        let texts = self.accounts.update(account, |slot| {
-            for (cached, needed) in slot.challenges.iter_mut().zip(kinds) {
-                cached.count += u32::from(needed);
-            }
-            (slot.text, slot.challenges)
-        });
-        let (text, challenges) = texts.ok_or(Reason::AccountRemoved)?;
+        let account_slot = self.accounts.get(account).ok_or(Reason::AccountRemoved)?;
         let given = Given {
-            block: self.account_text.block(account.index),
-            text,
+            account: texts_of(&self.accounts, &self.account_text, Some(account)),
             method: old.method().map_or(b"", |method| method.as_bytes()),
             uri: old.uri().unwrap_or(b""),
             cnonce,
         };
         let mut writer = Writer::new(&mut self.scratch);
-        write_again(&mut writer, &old, again);
-        for (kind, (cached, needed)) in challenges.into_iter().zip(kinds).enumerate() {
-            if needed {
-                given.write(&mut writer, kind, cached);
-            }
-        }
+        write_again(&mut writer, &old, &Again::retry(path, branch, cseq));
+        given.write_all(&mut writer, &account_slot.challenges, kinds);
         let finished = match old.header(HeaderName::ContentType) {
             Some(kind) if !old.body().is_empty() => writer.finish_with_body(kind, old.body()),
             _ => writer.finish(),
@@ -301,57 +278,72 @@ impl Endpoint<'_> {
         finished.map_err(|_| Reason::TooLong)
     }
 
-    /// The challenges of before, counted once more: credentials for a new request from them save
-    /// a round trip each.
-    pub(super) fn known_challenges(&mut self, account: Id) -> [Cached; 2] {
-        let known = self.accounts.update(account, |slot| {
-            for cached in &mut slot.challenges {
-                cached.count += u32::from(cached.algorithm.is_some());
+    /// Count one more use of the challenges of these kinds. Credentials for a new request from those
+    /// of before save a round trip each.
+    pub(super) fn use_challenges(&mut self, account: Id, kinds: [bool; 2]) {
+        self.accounts.update(account, |slot| {
+            for (cached, needed) in slot.challenges.iter_mut().zip(kinds) {
+                cached.count += u32::from(needed && cached.algorithm.is_some());
             }
-            slot.challenges
         });
-        known.unwrap_or([Cached::NONE; 2])
     }
 }
 
-/// The strongest challenge of one kind that we can and may answer; an error where there are some
-/// and none of them is.
+/// The strongest challenge of one kind that we can and may answer, if there is any; `None` where
+/// there are some and none of them is.
 fn best_challenge<'m>(
     message: &Message<'m>,
     ask: HeaderName<'static>,
     realm: &[u8],
     allow_md5: bool,
-) -> Result<Option<Challenge<'m>>, Reason> {
-    let fits = |challenge: &Challenge<'m>| {
-        challenge.is_digest()
+) -> Option<Option<Challenge<'m>>> {
+    let mut is_asked = false;
+    let mut best: Option<(Algorithm, Challenge<'m>)> = None;
+    for challenge in message.challenges(ask) {
+        is_asked = true;
+        let fits = challenge.is_digest()
             && challenge.nonce().is_some()
-            && (realm.is_empty() || challenge.realm() == Some(realm))
-    };
-    let fitting = || message.challenges(ask).filter(fits);
-    let offers = fitting().map(|c| Offered { algorithm: c.algorithm(), qop: c.qop() });
-    match choose(offers, allow_md5) {
-        Some(choice) => Ok(fitting().nth(choice.index)),
-        None if message.challenges(ask).next().is_some() => Err(Reason::AuthenticationFailed),
-        None => Ok(None),
+            && (realm.is_empty() || challenge.realm() == Some(realm));
+        let offered = Offered { algorithm: challenge.algorithm(), qop: challenge.qop() };
+        if fits
+            && let Some(choice) = choose([offered], allow_md5)
+            && best.as_ref().is_none_or(|(best, _)| *best < choice.algorithm)
+        {
+            best = Some((choice.algorithm, challenge));
+        }
     }
+    if is_asked && best.is_none() { None } else { Some(best.map(|(_, challenge)| challenge)) }
 }
 
 /// What credentials are made from, beside the challenge.
 pub(super) struct Given<'x> {
-    pub(super) block: &'x [u8],
-    pub(super) text: Packed<{ field::COUNT }>,
+    pub(super) account: Lent<'x, { field::COUNT }>,
     pub(super) method: &'x [u8],
     pub(super) uri: &'x [u8],
     pub(super) cnonce: u64,
 }
 
 impl Given<'_> {
+    /// Write credentials of these kinds, where there was a challenge of the kind.
+    pub(super) fn write_all(
+        &self,
+        writer: &mut Writer<'_>,
+        challenges: &[Cached; 2],
+        kinds: [bool; 2],
+    ) {
+        for (kind, (cached, needed)) in challenges.iter().zip(kinds).enumerate() {
+            if needed {
+                self.write(writer, kind, cached);
+            }
+        }
+    }
+
     /// Write Authorization (kind 0) or Proxy-Authorization (kind 1).
-    pub(super) fn write(&self, writer: &mut Writer<'_>, kind: usize, cached: Cached) {
+    fn write(&self, writer: &mut Writer<'_>, kind: usize, cached: &Cached) {
         let (Some(algorithm), Some((_, header))) = (cached.algorithm, KINDS.get(kind)) else {
             return;
         };
-        let text = |which| self.text.get(self.block, which);
+        let text = |which| self.account.get(which);
         let challenge = field::CHALLENGES + kind * 3;
         let (realm, nonce, opaque) = (text(challenge), text(challenge + 1), text(challenge + 2));
         let mut cnonce = [b'0'; 16];

@@ -5,12 +5,13 @@ use crate::index::KEYS;
 use crate::path::Path;
 use crate::random::Purpose as Draw;
 use crate::sdp::Origin;
-use crate::sip::{Message, Method, Uri, WriteError, Writer};
+use crate::sip::{Message, Method, WriteError, Writer};
 use crate::table::Id;
 use crate::time::Instant;
 
+use super::accounts::texts_of;
 use super::compose::{Branch, ContactKind, Party, Request, hex_text};
-use super::dialogs::Target;
+use super::dialogs::{Target, read_uri, texts_of_dialog};
 use super::negotiation::Negotiation;
 use super::slots::{
     CallSlot, Cancel, Change, DialogSlot, Machine, News, Purpose, Resolving, account_text,
@@ -108,10 +109,8 @@ impl Endpoint<'_> {
         self.set_dialog_from_scratch(dialog, field::TARGET, target)?;
         let mut writer = Writer::new(&mut self.scratch);
         writer.text(b"<");
-        let block = self.dialog_text.block(dialog.index);
-        if let Some(slot) = self.dialogs.get(dialog) {
-            writer.text(slot.text.get(block, field::TARGET));
-        }
+        let text = texts_of_dialog(&self.dialogs, &self.dialog_text, Some(dialog));
+        writer.text(text.get(field::TARGET));
         let remote = writer.text(b">").outcome().map_err(|_| Error::TooLong)?;
         self.set_dialog_from_scratch(dialog, field::REMOTE, remote)?;
         let headers = custom::pack(outgoing.headers, &mut self.scratch)?;
@@ -136,29 +135,26 @@ impl Endpoint<'_> {
 
     /// The account's From value, into the scratch buffer.
     pub(super) fn write_own_address(&mut self, account: Id) -> Result<usize, Error> {
-        let slot = self.accounts.get(account).ok_or(Error::Gone)?;
-        let block = self.account_text.block(account.index);
-        let text = |which| slot.text.get(block, which);
+        let own = texts_of(&self.accounts, &self.account_text, Some(account));
         let mut writer = Writer::new(&mut self.scratch);
-        let party =
-            Party::identity(text(account_text::DISPLAY_NAME), text(account_text::IDENTITY), &[]);
+        let name = own.get(account_text::DISPLAY_NAME);
+        let party = Party::identity(name, own.get(account_text::IDENTITY), &[]);
         party.write(&mut writer).outcome().map_err(|_| Error::TooLong)
     }
 
     /// The URI of whom to call, into the scratch buffer: as given, or a user part at the account's
     /// registrar or domain.
     pub(super) fn write_target(&mut self, account: Id, target: &str) -> Result<usize, Error> {
-        let slot = self.accounts.get(account).ok_or(Error::Gone)?;
-        let block = self.account_text.block(account.index);
-        let home = [account_text::REGISTRAR, account_text::IDENTITY]
-            .into_iter()
-            .map(|which| slot.text.get(block, which))
-            .find(|uri| !uri.is_empty());
+        let own = texts_of(&self.accounts, &self.account_text, Some(account));
+        let mut home = own.get(account_text::REGISTRAR);
+        if home.is_empty() {
+            home = own.get(account_text::IDENTITY);
+        }
         let mut writer = Writer::new(&mut self.scratch);
         if target.contains(':') {
             writer.text(target.as_bytes());
         } else {
-            let home = home.and_then(|uri| Uri::parse(uri).ok()).ok_or(Error::Invalid)?;
+            let home = read_uri(home).ok_or(Error::Invalid)?;
             let host = home.host().ok_or(Error::Invalid)?;
             writer.text(b"sip:").text(target.as_bytes()).text(b"@").text(host.as_bytes());
             if let Some(port) = home.port() {
@@ -166,7 +162,7 @@ impl Endpoint<'_> {
             }
         }
         let len = writer.outcome().map_err(|_| Error::Invalid)?;
-        let uri = Uri::parse(self.scratch.get(..len).unwrap_or(&[])).map_err(|_| Error::Invalid)?;
+        let uri = self.scratch.get(..len).and_then(read_uri).ok_or(Error::Invalid)?;
         if uri.is_sip() && uri.host().is_some() { Ok(len) } else { Err(Error::Invalid) }
     }
 
@@ -176,9 +172,9 @@ impl Endpoint<'_> {
         let proxy = self.account_field(account, account_text::OUTBOUND_PROXY);
         if !proxy.is_empty() {
             let server = self.accounts.get(account)?.server;
-            return server.or_else(|| self.known_path(&Uri::parse(proxy).ok()?));
+            return server.or_else(|| self.known_path(&read_uri(proxy)?));
         }
-        self.known_path(&Uri::parse(self.dialog_field(dialog, field::TARGET)).ok()?)
+        self.known_path(&read_uri(self.dialog_field(dialog, field::TARGET))?)
     }
 
     pub(super) fn call_resolved(&mut self, now: Instant, id: Id, path: Option<Path>) {
@@ -277,34 +273,30 @@ impl Endpoint<'_> {
         let kept = slot.message.as_ref().filter(|_| slot.given != [0; 2]);
         let kept = kept.and_then(|buffer| self.buffers.message(buffer));
         let branch = Branch { slot: transaction.index ^ self.mask, random: slot.random };
-        let (path, cseq) = (slot.path, slot.cseq);
         let call = self.calls.get(call).ok_or(Error::Gone)?;
-        let dialog = self.dialogs.get(call.dialog).ok_or(Error::Gone)?;
-        let block = self.dialog_text.block(call.dialog.index);
-        let text = |which| dialog.text.get(block, which);
-        let account = self.accounts.get(call.account);
-        let account_block = self.account_text.block(call.account.index);
-        let own = |which| account.map_or(&[][..], |slot| slot.text.get(account_block, which));
-        let begins = method == Method::Invite && text(field::REMOTE_TAG).is_empty();
+        let text = texts_of_dialog(&self.dialogs, &self.dialog_text, Some(call.dialog));
+        let own = texts_of(&self.accounts, &self.account_text, Some(call.account));
+        let remote_tag = text.get(field::REMOTE_TAG);
+        let uri = text.get(field::TARGET);
+        let begins = method == Method::Invite && remote_tag.is_empty();
         let target = if begins {
-            Target::outside(text(field::TARGET), own(account_text::OUTBOUND_PROXY))
+            Target::outside(uri, own.get(account_text::OUTBOUND_PROXY))
         } else {
-            Target::of(text(field::TARGET), text(field::ROUTES))
+            Target::of(uri, text.get(field::ROUTES))
         };
         let mut writer = Writer::new(&mut self.scratch);
         let request = Request {
             method,
             target,
-            path: path.as_ref(),
+            path: slot.path.as_ref(),
             branch,
-            from: Party::value(text(field::LOCAL), text(field::LOCAL_TAG)),
-            to: Party::value(text(field::REMOTE), text(field::REMOTE_TAG)),
-            call_id: text(field::CALL_ID),
-            cseq,
+            from: Party::value(text.get(field::LOCAL), text.get(field::LOCAL_TAG)),
+            to: Party::value(text.get(field::REMOTE), remote_tag),
+            call_id: text.get(field::CALL_ID),
+            cseq: slot.cseq,
             contact: ContactKind::for_method(method),
-            identity: own(account_text::IDENTITY),
-            user_agent: own(account_text::USER_AGENT),
-            custom: [own(account_text::HEADERS), text(field::HEADERS)],
+            account: own,
+            headers: text.get(field::HEADERS),
             extra,
             methods: self.config.methods,
         };

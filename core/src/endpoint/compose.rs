@@ -5,7 +5,8 @@ use core::net::SocketAddr;
 use crate::path::{Path, Transport};
 use crate::sip::{HeaderName, Message, Method, NameAddr, ResponseOptions, Writer, reason};
 
-use super::dialogs::Target;
+use super::dialogs::{Target, read_uri};
+use super::slots::{Lent, account_text};
 use super::{CustomHeader, Methods, custom};
 
 /// Random numbers as identifiers: lower-case hex, because tokens compare without case.
@@ -98,10 +99,9 @@ pub(super) struct Request<'x> {
     pub(super) call_id: &'x [u8],
     pub(super) cseq: u32,
     pub(super) contact: ContactKind,
-    pub(super) identity: &'x [u8],
-    pub(super) user_agent: &'x [u8],
-    /// Custom headers, packed: the account's, then the call's.
-    pub(super) custom: [&'x [u8]; 2],
+    pub(super) account: Lent<'x, { account_text::COUNT }>,
+    /// Custom headers of the call, packed.
+    pub(super) headers: &'x [u8],
     /// Custom headers of this one request.
     pub(super) extra: &'x [CustomHeader<'x>],
     pub(super) methods: Methods,
@@ -159,11 +159,12 @@ impl Request<'_> {
         if matches!(self.method, Method::Invite | Method::Register | Method::Options) {
             write_allow(writer, self.methods);
         }
-        let agent = self.replacement(HeaderName::UserAgent).unwrap_or(self.user_agent);
+        let agent = self.replacement(HeaderName::UserAgent);
+        let agent = agent.unwrap_or(self.account.get(account_text::USER_AGENT));
         if !agent.is_empty() {
             writer.header(HeaderName::UserAgent, agent);
         }
-        custom::write(writer, &self.custom, self.method);
+        custom::write(writer, &self.custom(), self.method);
         for header in for_method(self.extra, method) {
             let name = HeaderName::parse(header.name.as_bytes());
             // a Contact where the method has none is what the application wants there
@@ -178,13 +179,18 @@ impl Request<'_> {
         }
     }
 
+    /// Custom headers, packed: the account's, then the call's.
+    fn custom(&self) -> [&[u8]; 2] {
+        [self.account.get(account_text::HEADERS), self.headers]
+    }
+
     /// The value that replaces one of ours: of this one request, the call or the account.
     fn replacement(&self, name: HeaderName<'_>) -> Option<&[u8]> {
         let method = self.method.as_bytes();
         let of_this = for_method(self.extra, method)
             .find(|header| HeaderName::parse(header.name.as_bytes()) == name)
             .map(|header| header.value.as_bytes());
-        of_this.or_else(|| custom::replacement(&self.custom, method, name))
+        of_this.or_else(|| custom::replacement(&self.custom(), method, name))
     }
 
     fn write_contact(&self, writer: &mut Writer<'_>) {
@@ -194,7 +200,8 @@ impl Request<'_> {
         match (self.replacement(HeaderName::Contact), self.path) {
             (Some(value), _) => writer.open(HeaderName::Contact).text(value),
             (None, Some(path)) => {
-                write_contact_uri(writer.open(HeaderName::Contact), self.identity, path)
+                let identity = self.account.get(account_text::IDENTITY);
+                write_contact_uri(writer.open(HeaderName::Contact), identity, path)
             }
             (None, None) => return, // [`complete`] adds it
         };
@@ -237,7 +244,7 @@ pub(super) fn write_contact_uri<'w, 'b>(
     path: &Path,
 ) -> &'w mut Writer<'b> {
     writer.text(b"<sip:");
-    let user = crate::sip::Uri::parse(identity).ok().and_then(|uri| uri.user());
+    let user = read_uri(identity).and_then(|uri| uri.user());
     if let Some(user) = user {
         writer.text(user).text(b"@");
     }

@@ -4,18 +4,16 @@ use core::net::SocketAddr;
 
 use crate::path::{Path, Transport};
 use crate::sip::{Contact, Head, HeaderName, Message, TransportName, Uri, Writer};
-use crate::table::Id;
+use crate::table::{Id, Table};
+use crate::text::Texts;
 
 use super::compose::{hex_text, parse_slot_and_random};
-use super::slots::{DialogSlot, dialog_text as field};
+use super::slots::{DialogSlot, Lent, dialog_text as field};
 use super::{Endpoint, Error};
 
 impl Endpoint<'_> {
     pub(super) fn dialog_field(&self, dialog: Id, which: usize) -> &[u8] {
-        match self.dialogs.get(dialog) {
-            Some(slot) => slot.text.get(self.dialog_text.block(dialog.index), which),
-            None => &[],
-        }
+        texts_of_dialog(&self.dialogs, &self.dialog_text, Some(dialog)).get(which)
     }
 
     pub(super) fn set_dialog_field(
@@ -196,12 +194,23 @@ impl Endpoint<'_> {
     fn next_hop(&self, dialog: Id, came: Path) -> Path {
         let routes = self.dialog_field(dialog, field::ROUTES);
         let first = first_route(routes).and_then(route_uri);
-        let target = Uri::parse(self.dialog_field(dialog, field::TARGET)).ok();
+        let target = read_uri(self.dialog_field(dialog, field::TARGET));
         match first.or(target).and_then(|uri| address_of(&uri, came.transport)) {
             Some(remote) if !came.transport.is_reliable() => Path { remote, ..came },
             _ => came,
         }
     }
+}
+
+/// The texts of a dialog.
+#[inline(never)]
+pub(super) fn texts_of_dialog<'x>(
+    dialogs: &'x Table<'_, DialogSlot>,
+    texts: &'x Texts<'_>,
+    dialog: Option<Id>,
+) -> Lent<'x, { field::COUNT }> {
+    let text = dialog.and_then(|id| dialogs.get(id)).map(|slot| &slot.text);
+    Lent { text, block: dialog.map_or(&[], |id| texts.block(id.index)) }
 }
 
 /// How a request is addressed.
@@ -217,7 +226,7 @@ pub(super) struct Target<'x> {
 impl<'x> Target<'x> {
     /// Outside dialogs: an outbound proxy that is a loose router is the route (RFC 3261 s8.1.2).
     pub(super) fn outside(uri: &'x [u8], proxy: &'x [u8]) -> Self {
-        let is_loose = !proxy.is_empty() && Uri::parse(proxy).is_ok_and(|proxy| proxy.lr());
+        let is_loose = read_uri(proxy).is_some_and(|proxy| proxy.lr());
         Self { uri, routes: &[], last: if is_loose { proxy } else { &[] } }
     }
 
@@ -241,6 +250,12 @@ fn first_route(routes: &[u8]) -> Option<&[u8]> {
 
 fn route_uri(route: &[u8]) -> Option<Uri<'_>> {
     crate::sip::NameAddr::parse(route).ok().map(|address| address.uri())
+}
+
+/// A URI, where the text is one.
+#[inline(never)]
+pub(super) fn read_uri(text: &[u8]) -> Option<Uri<'_>> {
+    Uri::parse(text).ok()
 }
 
 /// The URI of the first Contact that is one.

@@ -3,15 +3,15 @@
 use crate::limits::FORKS_ACKED_MAX;
 use crate::path::Path;
 use crate::random::Purpose as Draw;
-use crate::sip::{HeaderName, Message, Method, NameAddr, Uri, WriteError, Writer};
+use crate::sip::{HeaderName, Message, Method, NameAddr, WriteError, Writer};
 use crate::table::Id;
 use crate::time::Instant;
 
-use super::accounts::headers_of;
+use super::accounts::texts_of;
 use super::compose::{self, Branch};
-use super::dialogs::{address_of, contact_uri};
+use super::dialogs::{address_of, contact_uri, read_uri};
 use super::receive::Received;
-use super::slots::Purpose;
+use super::slots::{Purpose, account_text};
 use super::transactions::Opening;
 use super::{Endpoint, Error, custom};
 
@@ -26,7 +26,8 @@ impl Endpoint<'_> {
         let message = received.message;
         let way = way_from(message, received.path);
         let branch = Branch { slot: id.index ^ self.mask, random: self.random.u64(Draw::Branch) };
-        let headers = headers_of(&self.accounts, &self.account_text, account);
+        let own = texts_of(&self.accounts, &self.account_text, account);
+        let headers = own.get(account_text::HEADERS);
         let ack = Fork { received, method: Method::Ack, cseq, path: &way, branch, headers };
         let Ok(len) = ack.write(&mut self.scratch) else { return false };
         self.reply_from_scratch(way, len);
@@ -43,7 +44,8 @@ impl Endpoint<'_> {
         let opening = Opening { account, path, random, cseq: cseq + 1, keys, ..Opening::default() };
         let Ok(bye_id) = self.open_transaction(now, &opening) else { return true };
         let branch = self.branch(bye_id);
-        let headers = headers_of(&self.accounts, &self.account_text, account);
+        let own = texts_of(&self.accounts, &self.account_text, account);
+        let headers = own.get(account_text::HEADERS);
         let cseq = cseq + 1;
         let bye = Fork { received, method: Method::Bye, cseq, path: &way, branch, headers };
         let written = bye.write(&mut self.scratch).map_err(|_| Error::TooLong);
@@ -56,7 +58,8 @@ impl Endpoint<'_> {
         let Some(slot) = self.transactions.get(id) else { return };
         let way = way_from(received.message, received.path);
         let branch = Branch { slot: id.index ^ self.mask, random: self.random.u64(Draw::Branch) };
-        let headers = headers_of(&self.accounts, &self.account_text, slot.account);
+        let own = texts_of(&self.accounts, &self.account_text, slot.account);
+        let headers = own.get(account_text::HEADERS);
         let cseq = slot.cseq;
         let ack = Fork { received, method: Method::Ack, cseq, path: &way, branch, headers };
         if let Ok(len) = ack.write(&mut self.scratch) {
@@ -112,7 +115,7 @@ impl Fork<'_, '_> {
 fn way_from(message: &Message<'_>, came: Path) -> Path {
     let routes = message.values(HeaderName::RecordRoute).last();
     let first = routes.and_then(|value| NameAddr::parse(value).ok()).map(|route| route.uri());
-    let target = contact_uri(message).and_then(|uri| Uri::parse(uri).ok());
+    let target = contact_uri(message).and_then(read_uri);
     match first.or(target).and_then(|uri| address_of(&uri, came.transport)) {
         Some(remote) if !came.transport.is_reliable() => Path { remote, ..came },
         _ => came,

@@ -6,14 +6,14 @@
 
 use crate::buffers::BufferId;
 use crate::call::State;
-use crate::sip::{Method, Uri, Writer};
+use crate::sip::{Method, Writer};
 use crate::table::Id;
 use crate::time::Instant;
 
-use super::accounts::headers_of;
+use super::accounts::texts_of;
 use super::compose;
 use super::custom;
-use super::dialogs::transport_of;
+use super::dialogs::{read_uri, transport_of};
 use super::resolve::Asker;
 use super::slots::{
     AccountNews, Cancel, News, RequestNews, Resolving, TransactionSlot, account_text,
@@ -138,7 +138,8 @@ impl Endpoint<'_> {
     /// CANCEL is made from its INVITE at each send.
     fn write_cancel(&mut self, id: Id) -> Option<usize> {
         let slot = self.transactions.get(id)?;
-        let headers = headers_of(&self.accounts, &self.account_text, slot.account);
+        let own = texts_of(&self.accounts, &self.account_text, slot.account);
+        let headers = own.get(account_text::HEADERS);
         let invite = self.buffers.message(slot.message.as_ref()?)?;
         if invite.method() != Some(Method::Invite) {
             return None;
@@ -179,7 +180,7 @@ impl Endpoint<'_> {
                 if proxy.is_empty() { self.kept_message(id)?.uri()? } else { proxy }
             }
         };
-        let uri = Uri::parse(uri).ok()?;
+        let uri = read_uri(uri)?;
         let host = core::str::from_utf8(uri.maddr().or(uri.host())?.as_bytes()).ok()?;
         let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
         Some(Action::Resolve {

@@ -7,6 +7,7 @@ use crate::sip::{Message, Method, Uri, WriteError, Writer};
 use crate::table::Id;
 use crate::time::Instant;
 
+use super::accounts::texts_of;
 use super::compose::{self, Branch, ContactKind, Party, Request, hex_text};
 use super::dialogs::Target;
 use super::receive::Received;
@@ -73,24 +74,21 @@ impl Endpoint<'_> {
             heapless::Vec::from_slice(self.scratch.get(..target_len).unwrap_or(&[]))
                 .map_err(|_| Error::TooLong)?;
         let slot = self.transactions.get(id).ok_or(Error::Gone)?;
-        let account_slot = self.accounts.get(account).ok_or(Error::Gone)?;
-        let block = self.account_text.block(account.index);
-        let own = |which| account_slot.text.get(block, which);
+        let own = texts_of(&self.accounts, &self.account_text, Some(account));
         let method = Method::parse(request.method.as_bytes());
-        let identity = own(account_text::IDENTITY);
+        let identity = own.get(account_text::IDENTITY);
         let written = Request {
             method,
-            target: Target::outside(&target, own(account_text::OUTBOUND_PROXY)),
+            target: Target::outside(&target, own.get(account_text::OUTBOUND_PROXY)),
             path: slot.path.as_ref(),
             branch: Branch { slot: id.index ^ self.mask, random: slot.random },
-            from: Party::identity(own(account_text::DISPLAY_NAME), identity, &tag),
+            from: Party::identity(own.get(account_text::DISPLAY_NAME), identity, &tag),
             to: Party::identity(&[], &target, &[]),
             call_id: &call_id,
             cseq: slot.cseq,
             contact: ContactKind::for_method(method),
-            identity,
-            user_agent: own(account_text::USER_AGENT),
-            custom: [own(account_text::HEADERS), &[]],
+            account: own,
+            headers: &[],
             extra: request.headers,
             methods: self.config.methods,
         };
@@ -112,10 +110,8 @@ impl Endpoint<'_> {
         let branch = self.branch(id);
         let slot = self.transactions.get(id).ok_or(Reason::NoRoom)?;
         let buffer = slot.message.as_ref().ok_or(Reason::NoRoom)?;
-        let account = slot.account.and_then(|id| Some((id, self.accounts.get(id)?)));
-        let identity = account.map_or(&[][..], |(id, slot)| {
-            slot.text.get(self.account_text.block(id.index), account_text::IDENTITY)
-        });
+        let own = texts_of(&self.accounts, &self.account_text, slot.account);
+        let identity = own.get(account_text::IDENTITY);
         let old = Message::parse(self.buffers.get(buffer));
         let old = old.map_err(|_| Reason::ProtocolError)?;
         let mut writer = Writer::new(&mut self.scratch);

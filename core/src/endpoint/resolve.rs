@@ -5,7 +5,7 @@ use crate::sip::Uri;
 use crate::table::Id;
 use crate::time::Instant;
 
-use super::dialogs::{address_of, transport_of};
+use super::dialogs::{address_of, read_uri, transport_of};
 use super::slots::{Purpose, Resolving};
 use super::{Endpoint, QueryId, Reason};
 
@@ -52,7 +52,7 @@ impl Endpoint<'_> {
 
     /// Find the way to the account's server; `false` while the driver is asked.
     pub(super) fn find_server_path(&mut self, account: Id) -> bool {
-        let uri = self.server_uri(account).and_then(|uri| Uri::parse(uri).ok());
+        let uri = self.server_uri(account).and_then(read_uri);
         let known = uri.and_then(|uri| self.known_path(&uri));
         self.accounts.update(account, |slot| {
             slot.server = known;

@@ -4,7 +4,9 @@ use crate::sip::{HeaderName, Message, Method, WriteError, Writer};
 use crate::table::Id;
 use crate::time::Instant;
 
+use super::accounts::texts_of;
 use super::compose::{self, write_allow};
+use super::dialogs::texts_of_dialog;
 use super::receive::Received;
 use super::slots::{Purpose, account_text, dialog_text as field};
 use super::transactions::Need;
@@ -56,25 +58,16 @@ impl Endpoint<'_> {
                 &kept
             }
         };
-        let path = slot.path.ok_or(Error::State)?;
-        let dialog = dialog.and_then(|id| Some((id, self.dialogs.get(id)?)));
-        let of_dialog = |which| match dialog {
-            Some((id, slot)) => slot.text.get(self.dialog_text.block(id.index), which),
-            None => &[],
-        };
-        let of_call = of_dialog(field::HEADERS);
+        let path = slot.path.as_ref().ok_or(Error::State)?;
+        let of_call = texts_of_dialog(&self.dialogs, &self.dialog_text, dialog);
         let stateless;
-        let tag = if dialog.is_some() {
-            of_dialog(field::LOCAL_TAG)
+        let tag = if of_call.text.is_some() {
+            of_call.get(field::LOCAL_TAG)
         } else {
             stateless = self.stateless_tag(request);
             &stateless
         };
-        let account = slot.account.and_then(|id| Some((id, self.accounts.get(id)?)));
-        let own = |which| match account {
-            Some((id, slot)) => slot.text.get(self.account_text.block(id.index), which),
-            None => &[],
-        };
+        let own = texts_of(&self.accounts, &self.account_text, slot.account);
         let is_invite = request.method() == Some(Method::Invite);
         let makes_dialog = is_invite && (101..300).contains(&status);
         let tag = (status > 100).then_some(tag);
@@ -87,21 +80,24 @@ impl Endpoint<'_> {
                 .any(|header| HeaderName::parse(header.name.as_bytes()) == wanted)
         };
         if makes_dialog && !chosen(HeaderName::Contact) {
-            let packed = [own(account_text::HEADERS), of_call];
+            let packed = [own.get(account_text::HEADERS), of_call.get(field::HEADERS)];
             let replacement = custom::replacement(&packed, method, HeaderName::Contact);
             writer.open(HeaderName::Contact);
             match replacement {
                 Some(value) => writer.text(value),
-                None => compose::write_contact_uri(&mut writer, own(account_text::IDENTITY), &path),
+                None => {
+                    let identity = own.get(account_text::IDENTITY);
+                    compose::write_contact_uri(&mut writer, identity, path)
+                }
             };
             writer.close();
         }
         if is_invite && (200..300).contains(&status) || status == 405 {
             write_allow(&mut writer, self.config.methods);
         }
-        let names_us = !own(account_text::USER_AGENT).is_empty() && !chosen(HeaderName::Server);
-        if status > 100 && names_us {
-            writer.header(HeaderName::Server, own(account_text::USER_AGENT));
+        let agent = own.get(account_text::USER_AGENT);
+        if status > 100 && !agent.is_empty() && !chosen(HeaderName::Server) {
+            writer.header(HeaderName::Server, agent);
         }
         for header in compose::for_method(headers, method) {
             writer.header(HeaderName::parse(header.name.as_bytes()), header.value.as_bytes());

@@ -1,6 +1,7 @@
 //! Responses to requests of ours.
 
 use crate::call::State;
+use crate::path::Path;
 use crate::random::Purpose as Draw;
 use crate::sdp::{self, Origin};
 use crate::sip::{ContentType, Head, HeaderName, Message, Method, WriteError, Writer};
@@ -8,12 +9,12 @@ use crate::table::Id;
 use crate::time::Instant;
 use crate::transaction::Event as Happening;
 
-use super::accounts::headers_of;
+use super::accounts::texts_of;
 use super::compose;
 use super::custom;
 use super::negotiation::Negotiation;
 use super::receive::Received;
-use super::slots::{CallSlot, Cancel, Machine, News, Purpose, dialog_text as field};
+use super::slots::{CallSlot, Cancel, Machine, News, Purpose, account_text, dialog_text as field};
 use super::{Endpoint, Error, Reason, Stage};
 
 impl Endpoint<'_> {
@@ -326,7 +327,8 @@ impl Endpoint<'_> {
         let mut same_way = true;
         let old = self.transactions.update(id, |slot| {
             let way = way.or(slot.path);
-            same_way = way.map(|way| way.remote) == slot.path.map(|path| path.remote);
+            let same = |way: &Path| slot.path.as_ref().is_some_and(|old| old.leads_to(&way.remote));
+            same_way = way.as_ref().is_none_or(same);
             slot.path = way;
             core::mem::replace(&mut slot.random, random)
         });
@@ -410,7 +412,8 @@ impl Endpoint<'_> {
         let Some(slot) = self.transactions.get(id) else { return };
         let Some(buffer) = &slot.message else { return };
         let Ok(invite) = Message::parse(self.buffers.get(buffer)) else { return };
-        let headers = headers_of(&self.accounts, &self.account_text, slot.account);
+        let own = texts_of(&self.accounts, &self.account_text, slot.account);
+        let headers = own.get(account_text::HEADERS);
         let to = received.message.header(HeaderName::To);
         let mut writer = Writer::new(&mut self.scratch);
         compose::write_like_invite(&mut writer, &invite, Method::Ack, to);

@@ -48,6 +48,20 @@ pub(crate) mod dialog_text {
     pub(crate) const COUNT: usize = 8;
 }
 
+/// The texts of one slot, lent; all empty where there is no slot.
+#[derive(Clone, Copy)]
+pub(crate) struct Lent<'x, const N: usize> {
+    pub(crate) text: Option<&'x Packed<N>>,
+    pub(crate) block: &'x [u8],
+}
+
+impl<'x, const N: usize> Lent<'x, N> {
+    #[inline(never)] // read in some fifty places
+    pub(crate) fn get(&self, which: usize) -> &'x [u8] {
+        self.text.map_or(&[], |text| text.get(self.block, which))
+    }
+}
+
 /// An identity and its registration.
 #[derive(Debug)]
 pub(crate) struct AccountSlot {
