@@ -394,12 +394,15 @@ impl Endpoint<'_> {
     pub(super) fn account_for(&self, received: &Received<'_>) -> Option<Id> {
         let StartLine::Request { .. } = received.head.start else { return None };
         let user = received.head.uri.and_then(|uri| uri.user()).unwrap_or(b"");
-        let matching = self.accounts.iter().map(|(id, _)| id).find(|id| {
-            let identity = read_uri(self.account_field(*id, field::IDENTITY));
-            identity.and_then(|uri| uri.user()).unwrap_or(b"") == user
-        });
-        let first = || self.accounts.iter().map(|(id, _)| id).next();
-        matching.or_else(|| if self.config.catch_all { first() } else { None })
+        let mut first = None;
+        for (id, _) in self.accounts.iter() {
+            let identity = read_uri(self.account_field(id, field::IDENTITY));
+            if identity.and_then(|uri| uri.user()).unwrap_or(b"") == user {
+                return Some(id);
+            }
+            first = first.or(Some(id).filter(|_| self.config.catch_all));
+        }
+        first
     }
 }
 

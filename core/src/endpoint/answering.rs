@@ -20,9 +20,10 @@ impl Endpoint<'_> {
         headers: &[CustomHeader<'_>],
     ) -> Result<Reply, Error> {
         let CallId(id) = call;
-        if !(101..=199).contains(&status) || headers.iter().any(|h| custom::check(h).is_err()) {
+        if !(101..=199).contains(&status) {
             return Err(Error::Invalid);
         }
+        custom::check_all(headers)?;
         self.incoming_transaction(id)?;
         self.respond_invite(now, id, status, media, headers)?;
         Ok(Reply::Done)
@@ -37,9 +38,7 @@ impl Endpoint<'_> {
         headers: &[CustomHeader<'_>],
     ) -> Result<Reply, Error> {
         let CallId(id) = call;
-        if headers.iter().any(|header| custom::check(header).is_err()) {
-            return Err(Error::Invalid);
-        }
+        custom::check_all(headers)?;
         self.incoming_transaction(id)?;
         self.respond_invite(now, id, 200, Some(media), headers)?;
         self.calls.update(id, |slot| {
@@ -58,13 +57,10 @@ impl Endpoint<'_> {
         headers: &[CustomHeader<'_>],
     ) -> Result<Reply, Error> {
         let CallId(id) = call;
-        let bad_header = headers.iter().any(|header| {
-            // the Contacts of a redirection are the application's
-            custom::check(header).is_err()
-        });
-        if !(300..=699).contains(&status) || bad_header {
+        if !(300..=699).contains(&status) {
             return Err(Error::Invalid);
         }
+        custom::check_all(headers)?; // the Contacts of a redirection are the application's
         self.incoming_transaction(id)?;
         self.refuse_call(now, id, status, headers);
         self.call_over(now, id, Reason::Declined(status));

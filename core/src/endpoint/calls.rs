@@ -4,14 +4,14 @@ use crate::call::State;
 use crate::index::KEYS;
 use crate::path::Path;
 use crate::random::Purpose as Draw;
-use crate::sdp::Origin;
+use crate::sdp::{LocalMedia, Origin};
 use crate::sip::{Message, Method, WriteError, Writer};
 use crate::table::Id;
 use crate::time::Instant;
 
 use super::accounts::texts_of;
 use super::compose::{Branch, ContactKind, Party, Request, hex_text};
-use super::dialogs::{Target, read_uri, texts_of_dialog};
+use super::dialogs::{Target, read_uri, set_text, texts_of_dialog};
 use super::negotiation::Negotiation;
 use super::slots::{
     CallSlot, Cancel, Change, DialogSlot, Machine, News, Purpose, Resolving, account_text,
@@ -35,57 +35,68 @@ impl Endpoint<'_> {
     ) -> Result<Reply, Error> {
         let AccountId(account) = call.account;
         self.accounts.get(account).ok_or(Error::Gone)?;
-        self.make_room_for_call();
-        let slot = CallSlot {
-            state: State::Resolving,
-            outgoing: true,
-            late_offer: call.late_offer,
-            account,
-            local: Some(call.media.clone()),
-            session_id: self.random.u64(Draw::Sdp) >> 2,
-            deadline: Some(now + self.config.ring_limit),
-            ..CallSlot::IDLE
-        };
-        let id = self.calls.insert(slot).ok_or(Error::NoRoom)?;
-        let dialog = match self.outgoing_dialog(id, account, call) {
-            Ok(dialog) => dialog,
-            Err(error) => {
-                self.calls.remove(id);
-                return Err(error);
-            }
-        };
-        self.calls.update(id, |slot| slot.dialog = dialog);
-        let started = match self.first_hop(account, dialog) {
-            Some(path) => self.invite(now, id, path),
-            None => {
-                self.calls.update(id, |slot| slot.resolving = Resolving::Wanted);
-                Ok(())
-            }
-        };
-        if let Err(error) = started {
+        let (late, local) = (call.late_offer, Some(call.media.clone()));
+        let id =
+            self.open_call(now, State::Resolving, account, late, local).ok_or(Error::NoRoom)?;
+        if let Err(error) = self.start_call(now, id, account, call) {
             self.remove_call(id);
             return Err(error);
         }
         Ok(Reply::Call(CallId(id)))
     }
 
-    /// The texts of a dialog that does not exist yet: the far tag and target come later.
-    #[inline(never)]
-    fn outgoing_dialog(
+    fn start_call(
         &mut self,
-        call: Id,
+        now: Instant,
+        id: Id,
         account: Id,
-        outgoing: &OutgoingCall<'_>,
-    ) -> Result<Id, Error> {
-        let slot = DialogSlot { local_cseq: self.random.u32(Draw::CSeq) >> 4, ..DialogSlot::IDLE };
-        let dialog = self.dialogs.insert(slot).ok_or(Error::NoRoom)?;
-        let filled = self.fill_outgoing_dialog(call, dialog, account, outgoing);
-        if filled.is_err() {
-            self.dialogs.remove(dialog);
-        }
-        filled.map(|()| dialog)
+        call: &OutgoingCall<'_>,
+    ) -> Result<(), Error> {
+        let dialog = self.open_dialog(id, 0).ok_or(Error::NoRoom)?;
+        self.fill_outgoing_dialog(id, dialog, account, call)?;
+        let Some(path) = self.first_hop(account, dialog) else {
+            self.calls.update(id, |slot| slot.resolving = Resolving::Wanted);
+            return Ok(());
+        };
+        self.invite(now, id, path)
     }
 
+    /// A slot for a new call, of ours or of the peer's.
+    pub(super) fn open_call(
+        &mut self,
+        now: Instant,
+        state: State,
+        account: Id,
+        late_offer: bool,
+        local: Option<LocalMedia>,
+    ) -> Option<Id> {
+        self.make_room_for_call();
+        let outgoing = state == State::Resolving;
+        let limit = if outgoing { self.config.ring_limit } else { self.config.answer_limit };
+        let session_id = self.random.u64(Draw::Sdp) >> 2;
+        let deadline = Some(now + limit);
+        self.calls.insert(CallSlot {
+            state,
+            outgoing,
+            late_offer,
+            account,
+            local,
+            session_id,
+            deadline,
+            ..CallSlot::IDLE
+        })
+    }
+
+    /// The first dialog of a call; its texts come later.
+    pub(super) fn open_dialog(&mut self, call: Id, remote_cseq: u32) -> Option<Id> {
+        let local_cseq = self.random.u32(Draw::CSeq) >> 4;
+        let dialog =
+            self.dialogs.insert(DialogSlot { local_cseq, remote_cseq, ..DialogSlot::IDLE })?;
+        self.calls.update(call, |slot| slot.dialog = dialog);
+        Some(dialog)
+    }
+
+    /// The far tag and target come later.
     #[inline(never)]
     fn fill_outgoing_dialog(
         &mut self,
@@ -124,9 +135,7 @@ impl Endpoint<'_> {
         len: usize,
     ) -> Result<(), Error> {
         let text = self.scratch.get(..len).unwrap_or(&[]);
-        let block = self.dialog_text.block_mut(dialog.index);
-        let set = self.dialogs.update(dialog, |slot| slot.text.set(block, which, text));
-        set.ok_or(Error::Gone)?.map_err(|_| Error::TooLong)
+        set_text(&mut self.dialogs, &mut self.dialog_text, dialog, which, text)
     }
 
     pub(super) fn random_tag(&mut self) -> u64 {
@@ -428,6 +437,12 @@ impl Endpoint<'_> {
     pub(super) fn live_call(&self, id: Id) -> Result<&CallSlot, Error> {
         let slot = self.calls.get(id).ok_or(Error::Gone)?;
         if slot.state.is_live() && slot.reason.is_none() { Ok(slot) } else { Err(Error::Gone) }
+    }
+
+    /// Whether a call goes on that the application was not told the end of.
+    #[inline(never)]
+    pub(super) fn goes_on(&self, call: Id) -> bool {
+        self.calls.get(call).is_some_and(|slot| slot.reason.is_none())
     }
 
     pub(super) fn live_call_of(&self, account: Id) -> Option<CallId> {

@@ -54,7 +54,7 @@ impl Endpoint<'_> {
     pub(super) fn change_accepted(&mut self, id: Id, call: Id, received: &Received<'_>) {
         self.keep_inbox(received.message);
         if let Some(dialog) = self.calls.get(call).map(|slot| slot.dialog) {
-            let _ = self.refresh_target(dialog, received.path, received.message);
+            let _ = self.refresh_target(dialog, received);
         }
         let (acked, plan) = self.acknowledge_2xx(id, call, received);
         self.calls.update(call, |slot| {

@@ -43,6 +43,11 @@ pub(super) fn check(header: &CustomHeader<'_>) -> Result<(), Error> {
     if name_ok && method_ok && value_ok && !is_ours { Ok(()) } else { Err(Error::Invalid) }
 }
 
+/// Refuse all where one of them is refused.
+pub(super) fn check_all(headers: &[CustomHeader<'_>]) -> Result<(), Error> {
+    headers.iter().try_for_each(check)
+}
+
 /// The packed headers that go with `method`.
 pub(super) fn for_method<'b>(
     packed: &'b [u8],

@@ -8,6 +8,7 @@ use crate::table::{Id, Table};
 use crate::text::Texts;
 
 use super::compose::{hex_text, parse_slot_and_random};
+use super::receive::Received;
 use super::slots::{DialogSlot, Lent, dialog_text as field};
 use super::{Endpoint, Error};
 
@@ -22,9 +23,7 @@ impl Endpoint<'_> {
         which: usize,
         text: &[u8],
     ) -> Result<(), Error> {
-        let block = self.dialog_text.block_mut(dialog.index);
-        let set = self.dialogs.update(dialog, |slot| slot.text.set(block, which, text));
-        set.ok_or(Error::Gone)?.map_err(|_| Error::TooLong)
+        set_text(&mut self.dialogs, &mut self.dialog_text, dialog, which, text)
     }
 
     /// Text of a new tag that leads back to a call: its slot, masked, and random bits.
@@ -99,9 +98,7 @@ impl Endpoint<'_> {
         let buffer = slot.message.as_ref().ok_or(Error::State)?;
         let message = self.buffers.message(buffer).ok_or(Error::State)?;
         let target = message.uri().unwrap_or(b"");
-        let block = self.dialog_text.block_mut(dialog.index);
-        let set = self.dialogs.update(dialog, |slot| slot.text.set(block, field::TARGET, target));
-        set.ok_or(Error::Gone)?.map_err(|_| Error::TooLong)
+        set_text(&mut self.dialogs, &mut self.dialog_text, dialog, field::TARGET, target)
     }
 
     /// Make `dialog` the only one of its call.
@@ -132,33 +129,27 @@ impl Endpoint<'_> {
     pub(super) fn learn_from_response(
         &mut self,
         dialog: Id,
-        path: Path,
-        message: &Message<'_>,
-        head: &Head<'_>,
+        received: &Received<'_>,
     ) -> Result<(), Error> {
-        self.set_dialog_field(dialog, field::REMOTE_TAG, head.to_tag.unwrap_or(b""))?;
-        let routes = self.pack_routes(message, true)?;
-        let (text, scratch) = (&mut self.dialog_text, &self.scratch);
-        let routes = scratch.get(..routes).unwrap_or(&[]);
-        let block = text.block_mut(dialog.index);
-        self.dialogs
-            .update(dialog, |slot| slot.text.set(block, field::ROUTES, routes))
-            .ok_or(Error::Gone)?
-            .map_err(|_| Error::TooLong)?;
-        self.refresh_target(dialog, path, message)
+        let tag = received.head.to_tag.unwrap_or(b"");
+        self.set_dialog_field(dialog, field::REMOTE_TAG, tag)?;
+        let routes = self.pack_routes(received.message, true)?;
+        self.set_dialog_from_scratch(dialog, field::ROUTES, routes)?;
+        self.refresh_target(dialog, received)
     }
 
     /// Take the remote target from a Contact, where there is one (RFC 3261 s12.2.1.2, s12.2.2).
     pub(super) fn refresh_target(
         &mut self,
         dialog: Id,
-        path: Path,
-        message: &Message<'_>,
+        received: &Received<'_>,
     ) -> Result<(), Error> {
-        if let Some(target) = contact_uri(message) {
+        if let Some(target) = contact_uri(received.message) {
             self.set_dialog_field(dialog, field::TARGET, target)?;
         }
-        let way = self.next_hop(dialog, path);
+        let text = texts_of_dialog(&self.dialogs, &self.dialog_text, Some(dialog));
+        let route = first_route(text.get(field::ROUTES));
+        let way = next_hop(route, text.get(field::TARGET), &received.path);
         self.dialogs.update(dialog, |slot| slot.path = Some(way));
         Ok(())
     }
@@ -187,19 +178,33 @@ impl Endpoint<'_> {
         }
         Ok(len)
     }
+}
 
-    /// Where a request inside the dialog goes: to the first route or else the remote target, where
-    /// that is an address. A name is not looked up in the middle of a call; the request then takes
-    /// the way that the peer's message came, which is the proxy or the NAT that we talk to.
-    fn next_hop(&self, dialog: Id, came: Path) -> Path {
-        let routes = self.dialog_field(dialog, field::ROUTES);
-        let first = first_route(routes).and_then(route_uri);
-        let target = read_uri(self.dialog_field(dialog, field::TARGET));
-        match first.or(target).and_then(|uri| address_of(&uri, came.transport)) {
-            Some(remote) if !came.transport.is_reliable() => Path { remote, ..came },
-            _ => came,
-        }
+/// Where a request inside a dialog goes: to the first route or else the remote target, where
+/// that is an address. A name is not looked up in the middle of a call; the request then takes
+/// the way that the peer's message came, which is the proxy or the NAT that we talk to.
+#[inline(never)]
+pub(super) fn next_hop(route: Option<&[u8]>, target: &[u8], came: &Path) -> Path {
+    let first = route.and_then(route_uri);
+    let uri = first.or_else(|| read_uri(target));
+    match uri.and_then(|uri| address_of(&uri, came.transport)) {
+        Some(remote) if !came.transport.is_reliable() => Path { remote, ..*came },
+        _ => *came,
     }
+}
+
+/// Replace one text of a dialog.
+#[inline(never)]
+pub(super) fn set_text(
+    dialogs: &mut Table<'_, DialogSlot>,
+    texts: &mut Texts<'_>,
+    dialog: Id,
+    which: usize,
+    text: &[u8],
+) -> Result<(), Error> {
+    let block = texts.block_mut(dialog.index);
+    let set = dialogs.update(dialog, |slot| slot.text.set(block, which, text));
+    set.ok_or(Error::Gone)?.map_err(|_| Error::TooLong)
 }
 
 /// The texts of a dialog.

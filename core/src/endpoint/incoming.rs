@@ -10,9 +10,7 @@ use crate::transaction::{Event as Happening, ServerRequest};
 use super::calls::SDP;
 use super::compose::write_allow;
 use super::receive::Received;
-use super::slots::{
-    CallSlot, DialogSlot, Machine, News, Purpose, RequestNews, dialog_text as field,
-};
+use super::slots::{Machine, News, Purpose, RequestNews, dialog_text as field};
 use super::transactions::Need;
 use super::{Endpoint, Error, Methods, Reason, Stage};
 
@@ -137,24 +135,39 @@ impl Endpoint<'_> {
             Some(call) => self.calls.get(call).map(|slot| slot.account),
             None => self.account_for(received),
         };
-        let opened = self.open_server(now, received, need, Purpose::Request);
-        let Ok(id) = opened else {
-            self.refuse(received, 503);
-            return;
-        };
+        let turn = self.turn;
+        match self.keep_request(now, received, (need, Purpose::Request), call, account) {
+            Ok(id) => {
+                self.transactions.update(id, |slot| {
+                    slot.news = Some(RequestNews::Request);
+                    slot.turn = turn;
+                });
+            }
+            Err(status) => self.refuse(received, status),
+        }
+    }
+
+    /// A transaction for a request that is kept until it is answered; else the status to refuse it
+    /// with.
+    fn keep_request(
+        &mut self,
+        now: Instant,
+        received: &Received<'_>,
+        (need, purpose): (Need, Purpose),
+        call: Option<Id>,
+        account: Option<Id>,
+    ) -> Result<Id, u16> {
+        let id = self.open_server(now, received, need, purpose).map_err(|_| 503_u16)?;
         let Some(buffer) = self.buffers.keep_message(received.message) else {
             self.close_transaction(id);
-            self.refuse(received, 513);
-            return;
+            return Err(513);
         };
-        let turn = self.turn;
         self.transactions.update(id, |slot| {
             slot.message = Some(buffer);
             slot.call = call;
             slot.account = account;
-            slot.news = Some(RequestNews::Request);
-            slot.turn = turn;
         });
+        Ok(id)
     }
 
     #[inline(never)]
@@ -227,66 +240,30 @@ impl Endpoint<'_> {
         account: Id,
         late_offer: bool,
     ) -> Result<(), u16> {
-        self.make_room_for_call();
-        let slot = CallSlot {
-            state: State::Ringing,
-            account,
-            late_offer,
-            session_id: self.random.u64(crate::random::Purpose::Sdp) >> 2,
-            deadline: Some(now + self.config.answer_limit),
-            ..CallSlot::IDLE
-        };
-        let call = self.calls.insert(slot).ok_or(486_u16)?;
-        let made = self.fill_incoming_call(now, received, call);
-        if made.is_err() {
-            self.calls.remove(call);
-            return made;
+        let opened = self.open_call(now, State::Ringing, account, late_offer, None);
+        let call = opened.ok_or(486_u16)?;
+        let made = self.fill_incoming_call(now, received, call, account);
+        match made {
+            Ok(()) => self.tell_call(call, News::INCOMING),
+            Err(_) => self.remove_call(call),
         }
-        self.tell_call(call, News::INCOMING);
-        Ok(())
+        made
     }
 
-    #[inline(never)]
     fn fill_incoming_call(
         &mut self,
         now: Instant,
         received: &Received<'_>,
         call: Id,
+        account: Id,
     ) -> Result<(), u16> {
-        let slot = DialogSlot {
-            local_cseq: self.random.u32(crate::random::Purpose::CSeq) >> 4,
-            remote_cseq: received.head.cseq.number,
-            ..DialogSlot::IDLE
-        };
-        let dialog = self.dialogs.insert(slot).ok_or(503_u16)?;
+        let dialog = self.open_dialog(call, received.head.cseq.number).ok_or(503_u16)?;
         let random = self.random_tag();
-        let filled = self.fill_incoming_dialog(received, call, dialog, random).map_err(|_| 513_u16);
-        let opened = filled.and_then(|()| {
-            self.open_server(now, received, Need::New, Purpose::Invite).map_err(|_| 503)
-        });
-        let transaction = match opened {
-            Ok(transaction) => transaction,
-            Err(status) => {
-                self.dialogs.remove(dialog);
-                return Err(status);
-            }
-        };
-        let Some(buffer) = self.buffers.keep_message(received.message) else {
-            self.close_transaction(transaction);
-            self.dialogs.remove(dialog);
-            return Err(513);
-        };
-        let account = self.calls.get(call).map(|slot| slot.account);
-        self.transactions.update(transaction, |slot| {
-            slot.message = Some(buffer);
-            slot.call = Some(call);
-            slot.account = account;
-            slot.random = random;
-        });
-        self.calls.update(call, |slot| {
-            slot.dialog = dialog;
-            slot.invite = Some(transaction);
-        });
+        self.fill_incoming_dialog(received, call, dialog, random).map_err(|_| 513_u16)?;
+        let kind = (Need::New, Purpose::Invite);
+        let id = self.keep_request(now, received, kind, Some(call), Some(account))?;
+        self.transactions.update(id, |slot| slot.random = random);
+        self.calls.update(call, |slot| slot.invite = Some(id));
         Ok(())
     }
 
@@ -312,7 +289,7 @@ impl Endpoint<'_> {
         }
         let routes = self.pack_routes(received.message, false)?;
         self.set_dialog_from_scratch(dialog, field::ROUTES, routes)?;
-        self.refresh_target(dialog, received.path, received.message)
+        self.refresh_target(dialog, received)
     }
 
     /// An ACK: for a final failure it has the INVITE's branch, for a 2xx its own.

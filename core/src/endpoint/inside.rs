@@ -103,7 +103,7 @@ impl Endpoint<'_> {
         if !self.body_is_fit(received) {
             return;
         }
-        if self.refresh_target(dialog, received.path, received.message).is_err() {
+        if self.refresh_target(dialog, received).is_err() {
             self.refuse(received, 513);
             return;
         }

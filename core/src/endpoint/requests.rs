@@ -208,10 +208,10 @@ impl Endpoint<'_> {
         if !open || slot.purpose != Purpose::Request {
             return Err(Error::Gone); // it was answered before, or for the application
         }
-        let bad = headers.iter().any(|header| custom::check(header).is_err());
-        if !(200..=699).contains(&status) || bad {
+        if !(200..=699).contains(&status) {
             return Err(Error::Invalid);
         }
+        custom::check_all(headers)?;
         let dialog = slot.call.and_then(|call| self.calls.get(call)).map(|slot| slot.dialog);
         let response = Response { dialog, headers, ..Response::later(id, status) };
         let len = self.write_response(&response, &mut |writer, _| finish(writer, body))?;
@@ -238,8 +238,7 @@ fn check(method: &str, headers: &[CustomHeader<'_>]) -> Result<(), Error> {
             | Method::Prack
             | Method::Update
     );
-    let bad = headers.iter().any(|header| custom::check(header).is_err());
-    if ours || bad || method.is_empty() { Err(Error::Invalid) } else { Ok(()) }
+    if ours || method.is_empty() { Err(Error::Invalid) } else { custom::check_all(headers) }
 }
 
 /// Longest Request-URI of a request outside calls, bytes.

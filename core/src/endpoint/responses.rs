@@ -119,7 +119,7 @@ impl Endpoint<'_> {
         let known = self.dialog_for_tag(call, tag);
         let dialog = known.or_else(|| self.fork_dialog(call, invite, tag))?;
         // a text that is too long shows again at the 2xx, and ends the call there
-        let _ = self.learn_from_response(dialog, received.path, received.message, received.head);
+        let _ = self.learn_from_response(dialog, received);
         Some(dialog)
     }
 
@@ -167,8 +167,7 @@ impl Endpoint<'_> {
             return;
         }
         let purpose = slot.purpose;
-        let live = |call: &Id| self.calls.get(*call).is_some_and(|slot| slot.reason.is_none());
-        match slot.call.filter(live) {
+        match slot.call.filter(|call| self.goes_on(*call)) {
             // our BYE went out meanwhile: only the ACK is missing
             None if purpose == Purpose::Reinvite => self.acknowledge_late(id, received),
             None => {
@@ -214,9 +213,7 @@ impl Endpoint<'_> {
         }
         let cseq = self.transactions.get(id).map_or(0, |slot| slot.cseq);
         self.dialogs.update(dialog, |slot| slot.local_cseq = slot.local_cseq.max(cseq));
-        let learnt =
-            self.learn_from_response(dialog, received.path, received.message, received.head);
-        if learnt.is_err() {
+        if self.learn_from_response(dialog, received).is_err() {
             if self.end_fork(now, id, received) {
                 self.mark_acked(id, received);
             }
@@ -363,8 +360,7 @@ impl Endpoint<'_> {
     fn invite_failed(&mut self, now: Instant, id: Id, received: &Received<'_>, status: u16) {
         let Some(slot) = self.transactions.get(id) else { return };
         let (call, purpose) = (slot.call, slot.purpose);
-        let live = |call: &Id| self.calls.get(*call).is_some_and(|slot| slot.reason.is_none());
-        let call = call.filter(live);
+        let call = call.filter(|call| self.goes_on(*call));
         let mut retried = false;
         let mut reason = Reason::Rejected(status);
         if let (401 | 407, Some(call)) = (status, call) {

@@ -326,9 +326,9 @@ impl Endpoint<'_> {
         let for_invite = matches!(head.cseq.method, Method::Invite | Method::Cancel);
         let fits = is_invite && for_invite || is_request && !for_invite;
         // the Via must be ours in all (RFC 3261 s18.1.2)
-        let local = slot.path.as_ref()?.local;
-        let port = head.via.port().unwrap_or(slot.path.as_ref()?.transport.default_port());
-        let is_ours = head.via.host().address() == Some(local.ip()) && port == local.port();
+        let path = slot.path.as_ref()?;
+        let port = head.via.port().unwrap_or(path.transport.default_port());
+        let is_ours = head.via.host().address()? == path.local.ip() && port == path.local.port();
         let same = slot.random == branch.random && slot.cseq == head.cseq.number;
         (fits && is_ours && same).then_some(id)
     }
