@@ -84,7 +84,7 @@ impl Path {
     }
 
     /// Whether the other end has this address.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn leads_to(&self, address: &SocketAddr) -> bool {
         self.remote == *address
     }

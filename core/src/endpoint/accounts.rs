@@ -407,7 +407,7 @@ impl Endpoint<'_> {
 }
 
 /// The texts of an account.
-#[inline(never)]
+#[cfg_attr(target_os = "none", inline(never))]
 pub(super) fn texts_of<'x>(
     accounts: &'x Table<'_, AccountSlot>,
     texts: &'x Texts<'_>,

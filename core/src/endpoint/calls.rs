@@ -440,7 +440,7 @@ impl Endpoint<'_> {
     }
 
     /// Whether a call goes on that the application was not told the end of.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn goes_on(&self, call: Id) -> bool {
         self.calls.get(call).is_some_and(|slot| slot.reason.is_none())
     }

@@ -183,7 +183,7 @@ impl Endpoint<'_> {
 /// Where a request inside a dialog goes: to the first route or else the remote target, where
 /// that is an address. A name is not looked up in the middle of a call; the request then takes
 /// the way that the peer's message came, which is the proxy or the NAT that we talk to.
-#[inline(never)]
+#[cfg_attr(target_os = "none", inline(never))]
 pub(super) fn next_hop(route: Option<&[u8]>, target: &[u8], came: &Path) -> Path {
     let first = route.and_then(route_uri);
     let uri = first.or_else(|| read_uri(target));
@@ -194,7 +194,7 @@ pub(super) fn next_hop(route: Option<&[u8]>, target: &[u8], came: &Path) -> Path
 }
 
 /// Replace one text of a dialog.
-#[inline(never)]
+#[cfg_attr(target_os = "none", inline(never))]
 pub(super) fn set_text(
     dialogs: &mut Table<'_, DialogSlot>,
     texts: &mut Texts<'_>,
@@ -208,7 +208,7 @@ pub(super) fn set_text(
 }
 
 /// The texts of a dialog.
-#[inline(never)]
+#[cfg_attr(target_os = "none", inline(never))]
 pub(super) fn texts_of_dialog<'x>(
     dialogs: &'x Table<'_, DialogSlot>,
     texts: &'x Texts<'_>,
@@ -258,7 +258,7 @@ fn route_uri(route: &[u8]) -> Option<Uri<'_>> {
 }
 
 /// A URI, where the text is one.
-#[inline(never)]
+#[cfg_attr(target_os = "none", inline(never))]
 pub(super) fn read_uri(text: &[u8]) -> Option<Uri<'_>> {
     Uri::parse(text).ok()
 }

@@ -173,7 +173,7 @@ impl Endpoint<'_> {
     }
 
     /// The bytes of a request are not needed any more: it was answered, or another takes its place.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn forget_request(&mut self, id: Id) {
         let message = self.transactions.update(id, |slot| slot.message.take()).flatten();
         if let Some(buffer) = message {

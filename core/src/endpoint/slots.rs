@@ -56,7 +56,7 @@ pub(crate) struct Lent<'x, const N: usize> {
 }
 
 impl<'x, const N: usize> Lent<'x, N> {
-    #[inline(never)] // read in some fifty places
+    #[cfg_attr(target_os = "none", inline(never))] // read in some fifty places
     pub(crate) fn get(&self, which: usize) -> &'x [u8] {
         self.text.map_or(&[], |text| text.get(self.block, which))
     }

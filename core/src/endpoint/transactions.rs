@@ -54,7 +54,7 @@ impl Endpoint<'_> {
     }
 
     /// The same for the way of a transaction.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn timing_of(&self, id: Id) -> Timing {
         self.timing(self.transactions.get(id).and_then(|slot| slot.path.as_ref()))
     }

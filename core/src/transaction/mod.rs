@@ -132,7 +132,7 @@ impl Alarms {
     }
 
     /// Only the end is still to come.
-    #[inline(never)] // here and below: saturating arithmetic of 64 bits, once
+    #[cfg_attr(target_os = "none", inline(never))] // here and below: saturating arithmetic of 64 bits, once
     fn end_after(&mut self, now: Instant, wait: Duration) {
         *self = Self { end_at: Due::at(now + wait), ..Self::OFF };
     }
@@ -144,7 +144,7 @@ impl Alarms {
     }
 
     /// Set the next retransmission; `now` may be late, and the rhythm then starts from it.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn resend_after(&mut self, now: Instant, interval: Duration) {
         self.interval = interval;
         self.resend_at = Due::at(now + interval);
@@ -152,7 +152,7 @@ impl Alarms {
 
     /// The deadline has come: the end, or the time to send again, at intervals that double up to
     /// `longest`.
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn tick(&mut self, now: Instant, end: Gone, again: Transmit, longest: Duration) -> Effect {
         if self.end_at.is_over(now) {
             return Effect::gone(end);
@@ -168,7 +168,7 @@ impl Alarms {
         self.resend_at.or_sooner(self.end_at)
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_os = "none", inline(never))]
     fn ended(&self, now: Instant) -> bool {
         self.end_at.is_over(now)
     }
