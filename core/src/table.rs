@@ -29,7 +29,16 @@ pub(crate) struct Id {
 #[derive(Debug)]
 pub(crate) struct Entry<T> {
     value: Value<T>,
+    links: Links,
+}
+
+/// What the lists of a table keep in its slots.
+#[derive(Debug)]
+struct Links {
     generation: u32,
+    /// Has something to say.
+    ready: bool,
+    /// Stands in the ready queue.
     queued: bool,
     deadline: Due,
     /// Next free slot plus one.
@@ -78,18 +87,17 @@ impl<T> Entry<T> {
     /// A slot that was never used.
     pub(crate) const IDLE: Self = Self {
         value: Value::None,
-        generation: 0,
-        queued: false,
-        deadline: Due::NEVER,
-        next_free: 0,
-        heap_position: 0,
-        heap: 0,
-        queue: 0,
+        links: Links {
+            generation: 0,
+            ready: false,
+            queued: false,
+            deadline: Due::NEVER,
+            next_free: 0,
+            heap_position: 0,
+            heap: 0,
+            queue: 0,
+        },
     };
-
-    fn live(&self) -> Option<&T> {
-        self.value.as_ref()
-    }
 }
 
 impl<T> Default for Entry<T> {
@@ -100,28 +108,12 @@ impl<T> Default for Entry<T> {
 
 pub(crate) struct Table<'a, T> {
     entries: Slots<'a, Entry<T>>,
-    /// Slots from here on were never used.
-    fresh: u32,
-    free_first: u32,
-    free_last: u32,
-    used: u32,
-    heap_len: u32,
-    queue_first: u32,
-    queue_len: u32,
+    lists: Lists,
 }
 
 impl<'a, T: Slot> Table<'a, T> {
     pub(crate) fn new(entries: Slots<'a, Entry<T>>) -> Self {
-        Self {
-            entries,
-            fresh: 0,
-            free_first: 0,
-            free_last: 0,
-            used: 0,
-            heap_len: 0,
-            queue_first: 0,
-            queue_len: 0,
-        }
+        Self { entries, lists: Lists::default() }
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -129,7 +121,7 @@ impl<'a, T: Slot> Table<'a, T> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.used as usize
+        self.lists.used as usize
     }
 
     pub(crate) fn free(&self) -> usize {
@@ -139,46 +131,17 @@ impl<'a, T: Slot> Table<'a, T> {
     /// Put a value into a free slot: the one that has been free for longest, so that an old
     /// handle meets its index again as late as possible.
     pub(crate) fn insert(&mut self, value: T) -> Option<Id> {
-        let index = if (self.fresh as usize) < self.entries.len() {
-            self.fresh += 1;
-            self.fresh - 1
-        } else {
-            let index = self.free_first.checked_sub(1)?;
-            self.free_first = self.entries.get(index as usize)?.next_free;
-            if self.free_first == 0 {
-                self.free_last = 0;
-            }
-            index
-        };
-        let entry = self.entries.get_mut(index as usize)?;
-        entry.value = Value::Some(value);
-        entry.generation = entry.generation.wrapping_add(1);
-        entry.next_free = 0;
-        let id = Id { index, generation: entry.generation };
-        self.used += 1;
-        self.refresh(index);
+        let id = self.lists.take_free(&mut self.entries)?;
+        self.entries.get_mut(id.index as usize)?.value = Value::Some(value);
+        self.refresh(id.index);
         Some(id)
     }
 
     /// Take a value out and free its slot.
     pub(crate) fn remove(&mut self, id: Id) -> Option<T> {
-        let entry = self.entries.get_mut(id.index as usize)?;
-        if entry.generation != id.generation {
-            return None;
-        }
-        let value = entry.value.take()?;
-        entry.deadline = Due::NEVER;
-        self.used -= 1;
-        self.heap_remove(id.index);
-        match self.free_last.checked_sub(1) {
-            Some(last) => {
-                if let Some(entry) = self.entries.get_mut(last as usize) {
-                    entry.next_free = id.index + 1;
-                }
-            }
-            None => self.free_first = id.index + 1,
-        }
-        self.free_last = id.index + 1;
+        self.get(id)?;
+        let value = self.entries.get_mut(id.index as usize)?.value.take()?;
+        self.lists.give_back(&mut self.entries, id.index);
         Some(value)
     }
 
@@ -186,7 +149,7 @@ impl<'a, T: Slot> Table<'a, T> {
     #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn get(&self, id: Id) -> Option<&T> {
         let entry = self.entries.get(id.index as usize)?;
-        entry.live().filter(|_| entry.generation == id.generation)
+        entry.value.as_ref().filter(|_| entry.links.generation == id.generation)
     }
 
     /// Change a value; its deadline and readiness are read again afterwards.
@@ -199,27 +162,28 @@ impl<'a, T: Slot> Table<'a, T> {
     #[cfg_attr(target_os = "none", inline(never))] // as `get`
     fn get_mut(&mut self, id: Id) -> Option<&mut T> {
         let entry = self.entries.get_mut(id.index as usize)?;
-        entry.value.as_mut().filter(|_| entry.generation == id.generation)
+        entry.value.as_mut().filter(|_| entry.links.generation == id.generation)
     }
 
     /// The handle of whatever lives at `index` now.
     pub(crate) fn at(&self, index: u32) -> Option<Id> {
         let entry = self.entries.get(index as usize)?;
-        entry.live().map(|_| Id { index, generation: entry.generation })
+        entry.value.as_ref().map(|_| Id { index, generation: entry.links.generation })
     }
 
     /// All that lives, by index. Scans: for rare work only.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Id, &T)> {
-        let used = self.entries.iter().take(self.fresh as usize).enumerate();
+        let used = self.entries.iter().take(self.lists.fresh as usize).enumerate();
         used.filter_map(|(index, entry)| {
-            let id = Id { index: index as u32, generation: entry.generation };
-            Some((id, entry.live()?))
+            let id = Id { index: index as u32, generation: entry.links.generation };
+            Some((id, entry.value.as_ref()?))
         })
     }
 
     /// What lives in up to `count` slots from `first` on, around the end.
     pub(crate) fn window(&self, first: u32, count: u32) -> impl Iterator<Item = (Id, &T)> {
-        let places = (0..count.min(self.fresh)).map(move |step| (first + step) % self.fresh);
+        let fresh = self.lists.fresh;
+        let places = (0..count.min(fresh)).map(move |step| (first + step) % fresh);
         places.filter_map(|index| {
             let id = self.at(index)?;
             Some((id, self.get(id)?))
@@ -228,148 +192,218 @@ impl<'a, T: Slot> Table<'a, T> {
 
     /// The soonest deadline of all.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        if self.heap_len == 0 { None } else { self.deadline_at(0).get() }
+        self.lists.soonest(&self.entries).0.get()
     }
 
     /// A slot whose deadline has come, the soonest first.
     pub(crate) fn expired(&self, now: Instant) -> Option<Id> {
-        self.next_deadline().filter(|deadline| *deadline <= now)?;
-        self.at(self.heap_slot(0))
+        self.lists.expired(&self.entries, now)
     }
 
     /// The slot that has waited longest with something to say.
     pub(crate) fn first_ready(&mut self) -> Option<Id> {
-        while self.queue_len > 0 {
-            let index = self.entries.get(self.queue_first as usize)?.queue;
-            let entry = self.entries.get_mut(index as usize)?;
-            if entry.live().is_some_and(Slot::is_ready) {
-                return Some(Id { index, generation: entry.generation });
-            }
-            entry.queued = false;
-            self.queue_first = (self.queue_first + 1) % self.entries.len() as u32;
-            self.queue_len -= 1;
-        }
-        None
+        self.lists.first_ready(&mut self.entries)
     }
 
     /// The slots that have something to say, those that have waited longest first.
     pub(crate) fn ready(&self) -> impl Iterator<Item = Id> {
         let capacity = self.entries.len().max(1);
-        (0..self.queue_len).filter_map(move |place| {
-            let place = (self.queue_first as usize + place as usize) % capacity;
-            let id = self.at(self.entries.get(place)?.queue)?;
-            self.get(id).filter(|slot| slot.is_ready()).map(|_| id)
+        (0..self.lists.queue_len).filter_map(move |place| {
+            let place = (self.lists.queue_first as usize + place as usize) % capacity;
+            let index = self.entries.get(place)?.links.queue;
+            let links = &self.entries.get(index as usize)?.links;
+            links.ready.then_some(Id { index, generation: links.generation })
         })
     }
 
-    /// Queue the slot at the end, if it is ready and not queued.
-    fn queue(&mut self, index: u32) {
-        let capacity = self.entries.len() as u32;
-        let Some(entry) = self.entries.get_mut(index as usize) else { return };
-        if entry.queued || !entry.live().is_some_and(Slot::is_ready) {
-            return;
-        }
-        entry.queued = true;
-        let place = (self.queue_first + self.queue_len) % capacity;
-        if let Some(place) = self.entries.get_mut(place as usize) {
-            place.queue = index;
-        }
-        self.queue_len += 1;
-    }
-
+    #[cfg_attr(target_os = "none", inline(never))] // as `get`
     fn refresh(&mut self, index: u32) {
-        if !T::ACTS {
+        let Some(Entry { value: Value::Some(value), .. }) = self.entries.get(index as usize) else {
             return;
+        };
+        if T::ACTS {
+            let (deadline, ready) = (value.deadline(), value.is_ready());
+            self.lists.refresh(&mut self.entries, index, deadline, ready);
         }
-        self.queue(index);
-        let Some(entry) = self.entries.get_mut(index as usize) else { return };
-        let deadline = entry.live().map_or(Due::NEVER, Slot::deadline);
-        if deadline == entry.deadline {
-            return;
+    }
+}
+
+/// Slots without their type, so that one copy of the code below serves every table.
+trait Linked {
+    fn capacity(&self) -> u32;
+    fn links(&self, index: u32) -> Option<&Links>;
+    fn links_mut(&mut self, index: u32) -> Option<&mut Links>;
+}
+
+impl<T: Slot> Linked for Slots<'_, Entry<T>> {
+    fn capacity(&self) -> u32 {
+        self.len() as u32
+    }
+
+    fn links(&self, index: u32) -> Option<&Links> {
+        self.get(index as usize).map(|entry| &entry.links)
+    }
+
+    fn links_mut(&mut self, index: u32) -> Option<&mut Links> {
+        self.get_mut(index as usize).map(|entry| &mut entry.links)
+    }
+}
+
+/// The free slots, the heap of deadlines and the queue of those that are ready.
+#[derive(Default)]
+struct Lists {
+    /// Slots from here on were never used.
+    fresh: u32,
+    free_first: u32,
+    free_last: u32,
+    used: u32,
+    heap_len: u32,
+    queue_first: u32,
+    queue_len: u32,
+}
+
+impl Lists {
+    fn take_free(&mut self, slots: &mut dyn Linked) -> Option<Id> {
+        let index = if self.fresh < slots.capacity() {
+            self.fresh += 1;
+            self.fresh - 1
+        } else {
+            self.free_first.checked_sub(1)?
+        };
+        let links = slots.links_mut(index)?;
+        if self.free_first == index + 1 {
+            self.free_first = core::mem::take(&mut links.next_free);
         }
-        entry.deadline = deadline;
-        match (deadline, entry.heap_position.checked_sub(1)) {
-            (Due::NEVER, _) => self.heap_remove(index),
-            (_, Some(position)) => self.heap_settle(position),
-            (_, None) => {
-                let position = self.heap_len;
-                self.heap_len += 1;
-                self.heap_put(position, index);
-                self.heap_settle(position);
+        links.generation = links.generation.wrapping_add(1);
+        self.used += 1;
+        Some(Id { index, generation: links.generation })
+    }
+
+    fn give_back(&mut self, slots: &mut dyn Linked, index: u32) {
+        self.used -= 1;
+        if let Some(links) = slots.links_mut(index) {
+            (links.deadline, links.ready) = (Due::NEVER, false);
+        }
+        self.heap_remove(slots, index);
+        if self.free_first == 0 {
+            self.free_first = index + 1;
+        } else if let Some(last) = slots.links_mut(self.free_last) {
+            last.next_free = index + 1;
+        }
+        self.free_last = index;
+    }
+
+    fn refresh(&mut self, slots: &mut dyn Linked, index: u32, deadline: Due, ready: bool) {
+        let Some(links) = slots.links_mut(index) else { return };
+        let (moved, position) = (deadline != links.deadline, links.heap_position);
+        (links.deadline, links.ready) = (deadline, ready);
+        if ready && !core::mem::replace(&mut links.queued, true) {
+            let place = (self.queue_first + self.queue_len) % slots.capacity();
+            if let Some(place) = slots.links_mut(place) {
+                place.queue = index;
             }
+            self.queue_len += 1;
         }
-    }
-
-    fn heap_slot(&self, position: u32) -> u32 {
-        self.entries.get(position as usize).map_or(0, |entry| entry.heap)
-    }
-
-    fn deadline_at(&self, position: u32) -> Due {
-        let slot = self.entries.get(self.heap_slot(position) as usize);
-        slot.map_or(Due::NEVER, |entry| entry.deadline)
-    }
-
-    fn heap_put(&mut self, position: u32, index: u32) {
-        if let Some(place) = self.entries.get_mut(position as usize) {
-            place.heap = index;
-        }
-        if let Some(entry) = self.entries.get_mut(index as usize) {
-            entry.heap_position = position + 1;
-        }
-    }
-
-    fn heap_remove(&mut self, index: u32) {
-        if !T::ACTS {
+        if !moved {
             return;
         }
-        let Some(entry) = self.entries.get_mut(index as usize) else { return };
-        let Some(position) = entry.heap_position.checked_sub(1) else { return };
-        entry.heap_position = 0;
+        if deadline == Due::NEVER {
+            self.heap_remove(slots, index);
+        } else if let Some(position) = position.checked_sub(1) {
+            self.heap_settle(slots, position);
+        } else {
+            let position = self.heap_len;
+            self.heap_len += 1;
+            heap_put(slots, position, index);
+            self.heap_settle(slots, position);
+        }
+    }
+
+    fn first_ready(&mut self, slots: &mut dyn Linked) -> Option<Id> {
+        while self.queue_len > 0 {
+            let index = slots.links(self.queue_first)?.queue;
+            let links = slots.links_mut(index)?;
+            if links.ready {
+                return Some(Id { index, generation: links.generation });
+            }
+            links.queued = false;
+            self.queue_first = (self.queue_first + 1) % slots.capacity();
+            self.queue_len -= 1;
+        }
+        None
+    }
+
+    /// The soonest deadline, and whose it is.
+    fn soonest(&self, slots: &dyn Linked) -> (Due, u32) {
+        if self.heap_len == 0 { (Due::NEVER, 0) } else { heap_at(slots, 0) }
+    }
+
+    fn expired(&self, slots: &dyn Linked, now: Instant) -> Option<Id> {
+        let (deadline, index) = self.soonest(slots);
+        let generation = slots.links(index).filter(|_| deadline.is_over(now))?.generation;
+        Some(Id { index, generation })
+    }
+
+    fn heap_remove(&mut self, slots: &mut dyn Linked, index: u32) {
+        let Some(links) = slots.links_mut(index) else { return };
+        let Some(position) = core::mem::take(&mut links.heap_position).checked_sub(1) else {
+            return;
+        };
         self.heap_len -= 1;
         if position != self.heap_len {
-            let last = self.heap_slot(self.heap_len);
-            self.heap_put(position, last);
-            self.heap_settle(position);
+            let (_, last) = heap_at(slots, self.heap_len);
+            heap_put(slots, position, last);
+            self.heap_settle(slots, position);
         }
     }
 
     /// Move the slot at `position` up or down until the heap is in order again.
-    fn heap_settle(&mut self, mut position: u32) {
-        while position > 0 {
-            let parent = (position - 1) / 2;
-            if !self.heap_less(position, parent) {
-                break;
-            }
-            self.heap_swap(position, parent);
-            position = parent;
+    fn heap_settle(&mut self, slots: &mut dyn Linked, mut position: u32) {
+        while position > 0 && heap_rise(slots, position) {
+            position = heap_parent(position);
         }
         loop {
-            let left = position * 2 + 1;
-            let right = left + 1;
-            let mut least = position;
-            if left < self.heap_len && self.heap_less(left, least) {
-                least = left;
-            }
-            if right < self.heap_len && self.heap_less(right, least) {
-                least = right;
-            }
-            if least == position {
+            let (left, right) = (position * 2 + 1, position * 2 + 2);
+            let right_is_sooner =
+                right < self.heap_len && heap_at(slots, right) < heap_at(slots, left);
+            let child = if right_is_sooner { right } else { left };
+            if child >= self.heap_len || !heap_rise(slots, child) {
                 return;
             }
-            self.heap_swap(position, least);
-            position = least;
+            position = child;
         }
     }
+}
 
-    fn heap_less(&self, a: u32, b: u32) -> bool {
-        // the index breaks ties, so that the order follows from the inputs alone
-        (self.deadline_at(a), self.heap_slot(a)) < (self.deadline_at(b), self.heap_slot(b))
+fn heap_parent(position: u32) -> u32 {
+    (position - 1) / 2
+}
+
+/// Let what stands at `position` change places with its parent, if it is due sooner.
+fn heap_rise(slots: &mut dyn Linked, position: u32) -> bool {
+    let parent = heap_parent(position);
+    let (below, above) = (heap_at(slots, position), heap_at(slots, parent));
+    let rises = below < above;
+    if rises {
+        heap_put(slots, parent, below.1);
+        heap_put(slots, position, above.1);
     }
+    rises
+}
 
-    fn heap_swap(&mut self, a: u32, b: u32) {
-        let (at_a, at_b) = (self.heap_slot(a), self.heap_slot(b));
-        self.heap_put(a, at_b);
-        self.heap_put(b, at_a);
+/// The deadline at `position` and whose it is, which breaks ties, so that the order follows from
+/// the inputs alone.
+fn heap_at(slots: &dyn Linked, position: u32) -> (Due, u32) {
+    let index = slots.links(position).map_or(0, |links| links.heap);
+    (slots.links(index).map_or(Due::NEVER, |links| links.deadline), index)
+}
+
+fn heap_put(slots: &mut dyn Linked, position: u32, index: u32) {
+    if let Some(place) = slots.links_mut(position) {
+        place.heap = index;
+    }
+    if let Some(links) = slots.links_mut(index) {
+        links.heap_position = position + 1;
     }
 }
 
