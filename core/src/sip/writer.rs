@@ -1,12 +1,13 @@
 //! Composing messages in a caller's buffer.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 
 use super::grammar::is_token;
 use super::header::Header;
 use super::name::{HeaderName, Method};
 use super::start_line::StartLine;
+use crate::bytes::{Text, hex_digit};
 use crate::scan::{control, find2};
 
 /// Writes one message, piece by piece, into a caller's buffer.
@@ -128,43 +129,25 @@ impl<'b> Writer<'b> {
 
     /// A piece of a value that `fill` writes into the room it is given; `None` means no room.
     pub fn filled(&mut self, fill: impl FnOnce(&mut [u8]) -> Option<usize>) -> &mut Self {
-        if self.error.is_some() {
-            return self;
-        }
-        let room = self.buffer.get_mut(self.len..).unwrap_or_default();
-        let text = match fill(room) {
-            Some(len) => room.get(..len),
-            None => None,
-        };
-        let Some(text) = text else { return self.fail(WriteError::NoRoom) };
-        let (len, clean) = (text.len(), is_one_line(text));
+        let room = self.room();
+        let len = fill(room).filter(|len| *len <= room.len());
+        let text = room.get(..len.unwrap_or(0)).unwrap_or_default();
+        let clean = is_one_line(text);
         self.require(clean);
-        self.len += len;
-        self
+        self.take(len)
     }
 
     /// A number in decimal.
     pub fn number(&mut self, value: u64) -> &mut Self {
-        let mut digits = [0; 20];
-        let mut left = value;
-        let mut used = 0;
-        for digit in digits.iter_mut().rev() {
-            *digit = b'0' + (left % 10) as u8;
-            left /= 10;
-            used += 1;
-            if left == 0 {
-                break;
-            }
-        }
-        let from = digits.len() - used;
-        self.push(digits.get(from..).unwrap_or_default())
+        let len = Text::new(self.room()).number(value).finish();
+        self.take(len)
     }
 
     /// A number in lower-case hexadecimal with exactly `digits` digits, the upper ones cut off.
     pub fn hex(&mut self, value: u64, digits: usize) -> &mut Self {
         for place in (0..digits).rev() {
             let digit = value.checked_shr(4 * place as u32).unwrap_or(0) & 0xf;
-            self.push_hex_digit(digit as u8);
+            self.push(&[hex_digit(digit as u8)]);
         }
         self
     }
@@ -184,18 +167,8 @@ impl<'b> Writer<'b> {
 
     /// An address without brackets, as SDP and `received` have it.
     pub fn ip(&mut self, address: IpAddr) -> &mut Self {
-        match address {
-            IpAddr::V4(address) => {
-                for (place, octet) in address.octets().into_iter().enumerate() {
-                    if place > 0 {
-                        self.push(b".");
-                    }
-                    self.number(u64::from(octet));
-                }
-                self
-            }
-            IpAddr::V6(address) => self.ipv6(address),
-        }
+        let len = Text::new(self.room()).ip(address).finish();
+        self.take(len)
     }
 
     /// A quoted string: quotes around `text`, backslashes before `"` and `\` in it.
@@ -312,30 +285,19 @@ impl<'b> Writer<'b> {
         }
     }
 
-    fn ipv6(&mut self, address: Ipv6Addr) -> &mut Self {
-        let groups = address.segments();
-        let gap = longest_zeros(&groups);
-        if gap.len() < 2 {
-            return self.groups(&groups);
-        }
-        self.groups(groups.get(..gap.start).unwrap_or_default()).push(b"::");
-        self.groups(groups.get(gap.end..).unwrap_or_default())
+    /// What is left of the buffer; nothing after an error.
+    fn room(&mut self) -> &mut [u8] {
+        let from = if self.error.is_some() { self.buffer.len() } else { self.len };
+        self.buffer.get_mut(from..).unwrap_or_default()
     }
 
-    fn groups(&mut self, groups: &[u16]) -> &mut Self {
-        for (place, group) in groups.iter().enumerate() {
-            if place > 0 {
-                self.push(b":");
-            }
-            let digits = (16 - group.leading_zeros()).div_ceil(4).max(1);
-            self.hex(u64::from(*group), digits as usize);
+    /// Goes on behind the `len` bytes that were written to the room; `None` means too little room.
+    fn take(&mut self, len: Option<usize>) -> &mut Self {
+        match len {
+            Some(len) => self.len += len,
+            None => _ = self.fail(WriteError::NoRoom),
         }
         self
-    }
-
-    fn push_hex_digit(&mut self, digit: u8) {
-        let letter = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
-        self.push(&[letter]);
     }
 
     fn require(&mut self, safe: bool) {
@@ -361,20 +323,6 @@ impl fmt::Display for WriteError {
 }
 
 impl core::error::Error for WriteError {}
-
-/// The longest run of zero groups, the first of several (RFC 5952 s4.2.3).
-fn longest_zeros(groups: &[u16; 8]) -> core::ops::Range<usize> {
-    let mut longest = 0..0;
-    let mut start = 0;
-    for (at, group) in groups.iter().enumerate() {
-        if *group != 0 {
-            start = at + 1;
-        } else if at + 1 - start > longest.len() {
-            longest = start..at + 1;
-        }
-    }
-    longest
-}
 
 /// Whether nothing in it could end the line or the message.
 fn is_one_line(text: &[u8]) -> bool {
