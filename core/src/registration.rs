@@ -1,5 +1,6 @@
 //! When to register, refresh, retry and give up (RFC 3261 s10.2), without the bytes.
 
+use crate::bytes::divide;
 use crate::time::{Duration, Instant};
 
 /// The registration of one account.
@@ -137,7 +138,7 @@ impl Registration {
 
 /// Refresh at 80 % to 90 % of the granted life, and never sooner than after one second.
 fn refresh_after(life: Duration, spread: u32) -> Duration {
-    let tenth = life.as_micros() / 10;
+    let tenth = divide(life.as_micros(), 10).0;
     let random = (tenth / 1024).saturating_mul(u64::from(spread % 1024));
     Duration::from_micros(tenth * 8 + random).max(Duration::from_secs(1))
 }

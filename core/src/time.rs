@@ -3,6 +3,8 @@
 use core::fmt;
 use core::ops::{Add, AddAssign, Sub};
 
+use crate::bytes::divide;
+
 /// A moment on a monotonic clock, in microseconds since any fixed start.
 ///
 /// Runtimes convert at their edge; the core only adds, subtracts and compares. Arithmetic
@@ -37,10 +39,11 @@ impl Instant {
 
     /// Whole milliseconds since the start of the clock.
     pub const fn as_millis(self) -> u64 {
-        self.0 / 1000
+        divide(self.0, 1000).0
     }
 
     /// The span since `earlier`, zero where `earlier` is later.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration(self.0.saturating_sub(earlier.0))
     }
@@ -72,15 +75,16 @@ impl Duration {
 
     /// The span in whole milliseconds.
     pub const fn as_millis(self) -> u64 {
-        self.0 / 1000
+        divide(self.0, 1000).0
     }
 
     /// The span in whole seconds.
     pub const fn as_secs(self) -> u64 {
-        self.0 / 1_000_000
+        divide(self.as_millis(), 1000).0
     }
 
     /// `factor` times this span, saturating.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub const fn times(self, factor: u64) -> Self {
         Self(self.0.saturating_mul(factor))
     }
@@ -99,6 +103,7 @@ pub(crate) struct Due(u64);
 impl Due {
     pub(crate) const NEVER: Self = Self(0);
 
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) const fn at(at: Instant) -> Self {
         Self(at.0.saturating_add(1))
     }
@@ -108,6 +113,7 @@ impl Due {
     }
 
     /// Whether the time has come.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn is_over(self, now: Instant) -> bool {
         self.0 != 0 && self.0 <= now.0.saturating_add(1)
     }
@@ -128,6 +134,7 @@ impl From<Option<Instant>> for Due {
 impl Add<Duration> for Instant {
     type Output = Self;
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn add(self, span: Duration) -> Self {
         Self(self.0.saturating_add(span.0))
     }

@@ -1,6 +1,7 @@
 //! RTCP (RFC 3550 s6): when to report, what, and what the peer reports.
 
 use super::source::Source;
+use crate::bytes::divide;
 use crate::limits::RTCP_INTERVAL_MS;
 use crate::random::{Purpose, Random};
 use crate::rtp::TooSmall;
@@ -173,10 +174,10 @@ impl Control {
 /// The NTP format of the machine's own clock, which RFC 3550 s6.4.1 allows where nobody knows the
 /// wall-clock time: seconds since the start of that clock.
 pub(super) fn ntp(now: Instant) -> u64 {
-    let micros = now.as_micros();
-    let seconds = micros / 1_000_000;
-    let fraction = ((micros - seconds * 1_000_000) << 32) / 1_000_000;
-    seconds << 32 | fraction
+    let (millis, micros) = divide(now.as_micros(), 1_000);
+    let (seconds, millis) = divide(millis, 1_000);
+    let micros = u64::from(millis) * 1_000 + u64::from(micros);
+    seconds << 32 | divide(micros << 26, 15_625).0 // a millionth is a 64th of a 15,625th
 }
 
 /// The middle 32 bits: 65,536ths of a second.
@@ -186,7 +187,7 @@ fn middle(ntp: u64) -> u32 {
 
 fn units(span: Duration) -> u32 {
     let micros = span.as_micros().min(u64::from(u32::MAX));
-    (micros * 1_024 / 15_625) as u32
+    divide(micros * 1_024, 15_625).0 as u32
 }
 
 fn hex(nibble: u8) -> u8 {

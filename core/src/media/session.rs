@@ -185,11 +185,13 @@ impl Session {
             return None;
         }
         self.receiver.digits.tick(now);
-        self.silence.tick(now, self.plan.direction.receives() && is_reachable(self.plan.remote));
-        let expected = self.plan.direction.receives() && !self.receiver.digits.sounding();
+        let (receives, reachable) =
+            (self.plan.direction.receives(), is_reachable(&self.plan.remote));
+        self.silence.tick(now, receives && reachable);
+        let expected = receives && !self.receiver.digits.sounding();
         self.receiver.jitter.take(frame, expected, playout);
         self.sender.advance(now, frame as u32);
-        if !self.plan.direction.sends() || !is_reachable(self.plan.remote) {
+        if !self.plan.direction.sends() || !reachable {
             self.sender.pause();
             return None;
         }
@@ -356,7 +358,7 @@ impl Session {
     }
 
     fn expects_media(&self) -> bool {
-        self.plan.direction.receives() && is_reachable(self.plan.remote)
+        self.plan.direction.receives() && is_reachable(&self.plan.remote)
     }
 
     /// Whether RTCP from an address can be the peer's.
@@ -368,7 +370,7 @@ impl Session {
     /// The signalled address; where the peer's media comes from elsewhere, the place that its RTCP
     /// comes from, or the port after its RTP.
     fn rtcp_destination(&self) -> Option<SocketAddr> {
-        if !is_reachable(self.plan.remote) {
+        if !is_reachable(&self.plan.remote) {
             return None;
         }
         let to = match self.receiver.latch.source() {
@@ -381,7 +383,7 @@ impl Session {
             }
             _ => self.plan.remote_rtcp,
         };
-        is_reachable(to).then_some(to)
+        is_reachable(&to).then_some(to)
     }
 }
 
@@ -414,7 +416,7 @@ impl SilenceWatch {
     }
 }
 
-fn is_reachable(address: SocketAddr) -> bool {
+fn is_reachable(address: &SocketAddr) -> bool {
     address.port() != 0 && !address.ip().is_unspecified()
 }
 
