@@ -3,6 +3,8 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::scan::find;
+
 /// A whole text of decimal digits as a number; `None` for anything else and beyond 64 bits.
 pub(crate) fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
@@ -30,6 +32,13 @@ pub(crate) fn number_u16(digits: &[u8]) -> Option<u16> {
 /// The same within 32 bits.
 pub(crate) fn number_u32(digits: &[u8]) -> Option<u32> {
     u32::try_from(number(digits)?).ok()
+}
+
+/// What stands before the first such byte, and what follows it where it stands there at all.
+#[cfg_attr(target_os = "none", inline(never))]
+pub(crate) fn cut(text: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
+    let end = find(at, text).unwrap_or(text.len());
+    (text.get(..end).unwrap_or_default(), text.get(end + 1..))
 }
 
 /// `value` divided by `by`, and the rest.

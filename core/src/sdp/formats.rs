@@ -13,11 +13,7 @@ const EVENT_TYPE_FIRST: u8 = 101;
 
 /// The payload types of one audio stream of ours, in the order in which they are written.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Formats {
-    codecs: Vec<(u8, Codec), CODECS_MAX>,
-    /// Payload type and clock rate in hertz of each telephone-event.
-    events: Vec<(u8, u32), CODECS_MAX>,
-}
+pub(super) struct Formats(Vec<(u8, Format), { 2 * CODECS_MAX }>);
 
 impl Formats {
     /// What an offer lists: every codec and a telephone-event for each clock rate. Numbers that
@@ -25,14 +21,13 @@ impl Formats {
     /// (RFC 3264 s8.3.2).
     pub(super) fn offered(local: &LocalMedia, current: Option<&MediaPlan>) -> Self {
         let mut formats = Self::default();
-        for codec in codecs(local) {
+        for &codec in codecs(local) {
             let known = current.filter(|plan| plan.codec == codec);
             let number = known.map_or(codec.static_payload_type(), |plan| plan.receive_type);
-            let _ = formats.codecs.push((number, codec)); // as many as the codecs at most
+            formats.push(number, Format::Codec(codec));
         }
         if local.dtmf {
-            let rates = formats.codecs.clone();
-            for (_, codec) in rates {
+            for codec in codecs(local) {
                 formats.add_event(codec.clock_rate_hz(), current.and_then(|plan| plan.dtmf));
             }
         }
@@ -42,9 +37,9 @@ impl Formats {
     /// What an answer lists: the one codec and its telephone-event, under the offer's numbers.
     pub(super) fn agreed(plan: &MediaPlan) -> Self {
         let mut formats = Self::default();
-        let _ = formats.codecs.push((plan.receive_type, plan.codec));
+        formats.push(plan.receive_type, Format::Codec(plan.codec));
         if let Some(dtmf) = plan.dtmf {
-            let _ = formats.events.push((dtmf.receive_type, dtmf.clock_rate_hz));
+            formats.push(dtmf.receive_type, Format::Event(dtmf.clock_rate_hz));
         }
         formats
     }
@@ -52,60 +47,61 @@ impl Formats {
     /// The same, as what a description that we wrote says.
     pub(super) fn tell(&self, known: &mut Known) {
         known.0.clear();
-        for &(number, codec) in &self.codecs {
-            known.add(number, Some(Format::Codec(codec)));
-        }
-        for &(number, rate) in &self.events {
-            known.add(number, Some(Format::Event(rate)));
+        for &(number, format) in &self.0 {
+            known.add(number, Some(format));
         }
     }
 
+    fn push(&mut self, number: u8, format: Format) {
+        let _ = self.0.push((number, format)); // as many of each as there are codecs at most
+    }
+
     fn add_event(&mut self, clock_rate_hz: u32, current: Option<DtmfPlan>) {
-        if self.events.iter().any(|&(_, rate)| rate == clock_rate_hz) {
+        let event = Format::Event(clock_rate_hz);
+        if self.0.iter().any(|&(_, format)| format == event) {
             return;
         }
-        let known = current.filter(|dtmf| dtmf.clock_rate_hz == clock_rate_hz);
         let reserved = current.map(|dtmf| dtmf.receive_type);
-        let number = known.map(|dtmf| dtmf.receive_type).or_else(|| {
-            let mut free = EVENT_TYPE_FIRST..=127;
-            free.find(|&number| Some(number) != reserved && !self.uses(number))
-        });
+        let number = match current {
+            Some(dtmf) if dtmf.clock_rate_hz == clock_rate_hz => Some(dtmf.receive_type),
+            _ => (EVENT_TYPE_FIRST..=127)
+                .find(|&number| Some(number) != reserved && !self.uses(number)),
+        };
         if let Some(number) = number {
-            let _ = self.events.push((number, clock_rate_hz));
+            self.push(number, event);
         }
     }
 
     fn uses(&self, number: u8) -> bool {
-        self.codecs.iter().any(|&(used, _)| used == number)
-            || self.events.iter().any(|&(used, _)| used == number)
+        self.0.iter().any(|&(used, _)| used == number)
     }
 
     /// Writes the numbers behind the protocol of an `m=` line.
     pub(super) fn write_numbers(&self, text: &mut Text<'_>) {
-        let codecs = self.codecs.iter().map(|&(number, _)| number);
-        for number in codecs.chain(self.events.iter().map(|&(number, _)| number)) {
+        for &(number, _) in &self.0 {
             text.put(b" ").number(number.into());
         }
     }
 
     /// Writes the rtpmap and fmtp lines.
     pub(super) fn write_attributes(&self, text: &mut Text<'_>) {
-        for &(number, codec) in &self.codecs {
-            text.put(b"a=rtpmap:").number(number.into()).put(b" ").put(codec.name().as_bytes());
-            text.put(b"/").number(codec.clock_rate_hz().into()).put(b"\r\n");
-        }
-        for &(number, rate) in &self.events {
-            text.put(b"a=rtpmap:").number(number.into()).put(b" telephone-event/");
-            text.number(rate.into()).put(b"\r\na=fmtp:").number(number.into());
-            text.put(b" ").put(EVENTS).put(b"\r\n");
+        for &(number, format) in &self.0 {
+            let (name, rate) = match format {
+                Format::Codec(codec) => (codec.name(), codec.clock_rate_hz()),
+                Format::Event(rate) => ("telephone-event", rate),
+            };
+            text.put(b"a=rtpmap:").number(number.into()).put(b" ").put(name.as_bytes());
+            text.put(b"/").number(rate.into()).put(b"\r\n");
+            if let Format::Event(_) = format {
+                text.put(b"a=fmtp:").number(number.into()).put(b" ").put(EVENTS).put(b"\r\n");
+            }
         }
     }
 }
 
 /// Our codecs in our order; PCMU and PCMA where none are named.
-pub(super) fn codecs(local: &LocalMedia) -> impl Iterator<Item = Codec> + Clone {
-    let default = local.codecs.is_empty().then_some([Codec::Pcmu, Codec::Pcma]);
-    default.into_iter().flatten().chain(local.codecs.iter().copied())
+fn codecs(local: &LocalMedia) -> &[Codec] {
+    if local.codecs.is_empty() { &[Codec::Pcmu, Codec::Pcma] } else { &local.codecs }
 }
 
 /// What a payload type of a description means to us.
@@ -146,19 +142,20 @@ impl Known {
         }
         for (number, map) in media.rtpmaps() {
             // The first line for a number counts, and so does a malformed one.
-            let new = |entry: &&mut Entry| entry.number == number && !entry.is_mapped;
-            for entry in self.0.iter_mut().filter(new) {
-                entry.is_mapped = true;
-                entry.format = map.as_ref().and_then(|map| Format::of(map, local));
+            let format = map.as_ref().and_then(|map| Format::of(map, local));
+            for entry in &mut self.0 {
+                if entry.number == number && !entry.is_mapped {
+                    (entry.is_mapped, entry.format) = (true, format);
+                }
             }
         }
-        for entry in self.0.iter_mut().filter(|entry| !entry.is_mapped) {
-            entry.format = match ours {
-                Some(ours) => ours.format(entry.number),
-                None => codecs(local)
-                    .find(|codec| codec.static_payload_type() == entry.number)
-                    .map(Format::Codec),
-            };
+        for entry in &mut self.0 {
+            if !entry.is_mapped {
+                entry.format = match ours {
+                    Some(ours) => ours.format(entry.number),
+                    None => ours_where(local, |codec| codec.static_payload_type() == entry.number),
+                };
+            }
         }
     }
 
@@ -189,10 +186,15 @@ impl Format {
         if map.encoding.eq_ignore_ascii_case(b"telephone-event") {
             return Some(Self::Event(map.clock_rate_hz));
         }
-        let same = |codec: &Codec| {
+        let same = |codec: Codec| {
             map.clock_rate_hz == codec.clock_rate_hz()
                 && map.encoding.eq_ignore_ascii_case(codec.name().as_bytes())
         };
-        codecs(local).find(same).map(Self::Codec)
+        ours_where(local, same)
     }
+}
+
+/// The first of our codecs of which that holds.
+fn ours_where(local: &LocalMedia, holds: impl Fn(Codec) -> bool) -> Option<Format> {
+    codecs(local).iter().copied().find(|codec| holds(*codec)).map(Format::Codec)
 }

@@ -1,3 +1,4 @@
+use crate::bytes::cut;
 use crate::scan::find;
 
 /// One line of a session description with its exact bytes.
@@ -87,10 +88,7 @@ impl<'a> Iterator for Attributes<'a> {
 
     fn next(&mut self) -> Option<Attribute<'a>> {
         let line = self.lines.find(|line| line.kind == b'a')?;
-        let (name, value) = match find(b':', line.value) {
-            Some(colon) => (line.value.get(..colon)?, line.value.get(colon + 1..)),
-            None => (line.value, None),
-        };
+        let (name, value) = cut(line.value, b':');
         Some(Attribute { name, value })
     }
 }

@@ -162,14 +162,16 @@ pub struct RtpMap<'a> {
 
 impl<'a> RtpMap<'a> {
     fn parse(value: &'a [u8]) -> Option<Self> {
-        let mut parts = value.split(|&byte| byte == b'/');
-        let encoding = parts.next().filter(|name| !name.is_empty() && !name.contains(&b' '))?;
-        let clock_rate_hz = parts.next().and_then(bytes::number_u32).filter(|&rate| rate != 0)?;
-        let channels = match parts.next() {
-            Some(count) => bytes::number_u8(count).filter(|&count| count != 0)?,
-            None => 1,
-        };
-        parts.next().is_none().then_some(Self { encoding, clock_rate_hz, channels })
+        let (encoding, rest) = bytes::cut(value, b'/');
+        let (rate, channels) = bytes::cut(rest?, b'/');
+        let clock_rate_hz = bytes::number_u32(rate)?;
+        let channels = channels.map_or(Some(1), bytes::number_u8)?;
+        let is_whole = !encoding.is_empty() && !encoding.contains(&b' ');
+        (is_whole && clock_rate_hz != 0 && channels != 0).then_some(Self {
+            encoding,
+            clock_rate_hz,
+            channels,
+        })
     }
 }
 
@@ -207,26 +209,20 @@ pub(super) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     fn attribute(&mut self, text: &'a [u8]) {
-        let place = match text {
-            [b'r', b't', b'p', ..] => return, // most are these
-            [b'p', b't', b'i', b'm', b'e', ..] => &mut self.ptime,
-            [b'm', b'a', b'x', b'p', ..] => &mut self.maxptime,
-            [b'r', b't', b'c', b'p', ..] => &mut self.rtcp,
-            [b's' | b'r' | b'i', ..] if self.direction.is_none() => {
-                let name = text.split(|byte| *byte == b':').next().unwrap_or(text);
-                self.direction = direction(name);
+        if text.starts_with(b"rtp") {
+            return; // most are these
+        }
+        let (name, value) = bytes::cut(text, b':');
+        let place = match name {
+            b"ptime" => &mut self.ptime,
+            b"maxptime" => &mut self.maxptime,
+            b"rtcp" => &mut self.rtcp,
+            _ => {
+                self.direction = self.direction.or_else(|| direction(name));
                 return;
             }
-            _ => return,
         };
-        let (name, value) = match text.iter().position(|byte| *byte == b':') {
-            Some(colon) => (text.get(..colon), text.get(colon + 1..)),
-            None => (Some(text), Some(&[][..])),
-        };
-        let known = [&b"ptime"[..], b"maxptime", b"rtcp"];
-        if place.is_none() && name.is_some_and(|name| known.contains(&name)) {
-            *place = value;
-        }
+        place.get_or_insert(value.unwrap_or_default());
     }
 }
 
@@ -300,15 +296,12 @@ impl<'a> MediaLine<'a> {
         let (kind, rest) = word(value).ok_or(SdpError::Media)?;
         let (ports, rest) = word(rest).ok_or(SdpError::Media)?;
         let (protocol, formats) = word(rest).ok_or(SdpError::Media)?;
-        let (port, count) = match ports.iter().position(|&byte| byte == b'/') {
-            Some(slash) => (ports.get(..slash), ports.get(slash + 1..)),
-            None => (Some(ports), Some(b"1".as_slice())),
-        };
-        let port = port.filter(|port| is_digits(port)).ok_or(SdpError::Port)?;
-        let port = bytes::number_u16(port);
-        let count = count.and_then(bytes::number_u16).filter(|&count| count != 0);
-        let port_count = count.ok_or(SdpError::Port)?;
-        Ok(Self { kind, port, port_count, protocol, formats })
+        let (port, count) = bytes::cut(ports, b'/');
+        let port_count = count.map_or(1, |count| bytes::number_u16(count).unwrap_or(0));
+        if !is_digits(port) || port_count == 0 {
+            return Err(SdpError::Port);
+        }
+        Ok(Self { kind, port: bytes::number_u16(port), port_count, protocol, formats })
     }
 
     fn is_rtp(&self) -> bool {
@@ -326,9 +319,8 @@ fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Splits the value of an attribute that begins with a payload type.
 fn by_format(value: &[u8]) -> Option<(u8, &[u8])> {
-    let end = value.iter().position(|&byte| byte == b' ').unwrap_or(value.len());
-    let (format, rest) = value.split_at_checked(end)?;
-    Some((payload_type(format)?, rest.trim_ascii()))
+    let (format, rest) = bytes::cut(value, b' ');
+    Some((payload_type(format)?, rest.unwrap_or_default().trim_ascii()))
 }
 
 /// An RTP payload type: 7 bits (RFC 3550 s5.1).

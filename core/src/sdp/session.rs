@@ -215,7 +215,7 @@ impl<'a> Connection<'a> {
         Self::from_words(words(value))
     }
 
-    pub(super) fn from_words(mut words: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
+    pub(super) fn from_words(mut words: Words<'a>) -> Option<Self> {
         let connection =
             Self { network: words.next()?, kind: words.next()?, address: words.next()? };
         words.next().is_none().then_some(connection)
@@ -236,8 +236,28 @@ impl<'a> Connection<'a> {
 }
 
 /// Words between single or, from sloppy peers, several spaces.
-pub(super) fn words(value: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
-    value.split(|&byte| byte == b' ').filter(|word| !word.is_empty())
+#[derive(Clone)]
+pub(super) struct Words<'a> {
+    rest: Option<&'a [u8]>,
+}
+
+pub(super) const fn words(value: &[u8]) -> Words<'_> {
+    Words { rest: Some(value) }
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a [u8];
+
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        loop {
+            let (word, rest) = bytes::cut(self.rest?, b' ');
+            self.rest = rest;
+            if !word.is_empty() {
+                return Some(word);
+            }
+        }
+    }
 }
 
 /// Whether a word is a number of any size.
