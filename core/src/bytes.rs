@@ -42,6 +42,7 @@ pub(crate) fn cut(text: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
 }
 
 /// `value` divided by `by`, and the rest.
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(crate) const fn divide(value: u64, by: u16) -> (u64, u16) {
     if cfg!(target_pointer_width = "64") {
         let by = by as u64;

@@ -131,7 +131,7 @@ impl<'a, T: Slot> Table<'a, T> {
     /// Put a value into a free slot: the one that has been free for longest, so that an old
     /// handle meets its index again as late as possible.
     pub(crate) fn insert(&mut self, value: T) -> Option<Id> {
-        let id = self.lists.take_free(&mut self.entries)?;
+        let id = self.lists.take_free(erased_mut(&mut self.entries))?;
         self.entries.get_mut(id.index as usize)?.value = Value::Some(value);
         self.refresh(id.index);
         Some(id)
@@ -141,7 +141,7 @@ impl<'a, T: Slot> Table<'a, T> {
     pub(crate) fn remove(&mut self, id: Id) -> Option<T> {
         self.get(id)?;
         let value = self.entries.get_mut(id.index as usize)?.value.take()?;
-        self.lists.give_back(&mut self.entries, id.index);
+        self.lists.give_back(erased_mut(&mut self.entries), id.index);
         Some(value)
     }
 
@@ -192,17 +192,17 @@ impl<'a, T: Slot> Table<'a, T> {
 
     /// The soonest deadline of all.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.lists.soonest(&self.entries).0.get()
+        self.lists.soonest(erased(&self.entries)).0.get()
     }
 
     /// A slot whose deadline has come, the soonest first.
     pub(crate) fn expired(&self, now: Instant) -> Option<Id> {
-        self.lists.expired(&self.entries, now)
+        self.lists.expired(erased(&self.entries), now)
     }
 
     /// The slot that has waited longest with something to say.
     pub(crate) fn first_ready(&mut self) -> Option<Id> {
-        self.lists.first_ready(&mut self.entries)
+        self.lists.first_ready(erased_mut(&mut self.entries))
     }
 
     /// The slots that have something to say, those that have waited longest first.
@@ -223,12 +223,13 @@ impl<'a, T: Slot> Table<'a, T> {
         };
         if T::ACTS {
             let (deadline, ready) = (value.deadline(), value.is_ready());
-            self.lists.refresh(&mut self.entries, index, deadline, ready);
+            self.lists.refresh(erased_mut(&mut self.entries), index, deadline, ready);
         }
     }
 }
 
-/// Slots without their type, so that one copy of the code below serves every table.
+/// Slots as the lists see them. Where flash is small they are seen without their type, so that one
+/// copy of the code below serves every table; elsewhere each has its own, which is faster.
 trait Linked {
     fn capacity(&self) -> u32;
     fn links(&self, index: u32) -> Option<&Links>;
@@ -249,6 +250,24 @@ impl<T: Slot> Linked for Slots<'_, Entry<T>> {
     }
 }
 
+#[cfg(target_os = "none")]
+use self::erase::{erased, erased_mut};
+#[cfg(not(target_os = "none"))]
+use core::convert::{identity as erased, identity as erased_mut};
+
+#[cfg(target_os = "none")]
+mod erase {
+    use super::Linked;
+
+    pub(super) fn erased<'s>(slots: &'s (impl Linked + 's)) -> &'s (dyn Linked + 's) {
+        slots
+    }
+
+    pub(super) fn erased_mut<'s>(slots: &'s mut (impl Linked + 's)) -> &'s mut (dyn Linked + 's) {
+        slots
+    }
+}
+
 /// The free slots, the heap of deadlines and the queue of those that are ready.
 #[derive(Default)]
 struct Lists {
@@ -263,7 +282,7 @@ struct Lists {
 }
 
 impl Lists {
-    fn take_free(&mut self, slots: &mut dyn Linked) -> Option<Id> {
+    fn take_free(&mut self, slots: &mut (impl Linked + ?Sized)) -> Option<Id> {
         let index = if self.fresh < slots.capacity() {
             self.fresh += 1;
             self.fresh - 1
@@ -279,7 +298,7 @@ impl Lists {
         Some(Id { index, generation: links.generation })
     }
 
-    fn give_back(&mut self, slots: &mut dyn Linked, index: u32) {
+    fn give_back(&mut self, slots: &mut (impl Linked + ?Sized), index: u32) {
         self.used -= 1;
         if let Some(links) = slots.links_mut(index) {
             (links.deadline, links.ready) = (Due::NEVER, false);
@@ -293,7 +312,13 @@ impl Lists {
         self.free_last = index;
     }
 
-    fn refresh(&mut self, slots: &mut dyn Linked, index: u32, deadline: Due, ready: bool) {
+    fn refresh(
+        &mut self,
+        slots: &mut (impl Linked + ?Sized),
+        index: u32,
+        deadline: Due,
+        ready: bool,
+    ) {
         let Some(links) = slots.links_mut(index) else { return };
         let (moved, position) = (deadline != links.deadline, links.heap_position);
         (links.deadline, links.ready) = (deadline, ready);
@@ -319,7 +344,7 @@ impl Lists {
         }
     }
 
-    fn first_ready(&mut self, slots: &mut dyn Linked) -> Option<Id> {
+    fn first_ready(&mut self, slots: &mut (impl Linked + ?Sized)) -> Option<Id> {
         while self.queue_len > 0 {
             let index = slots.links(self.queue_first)?.queue;
             let links = slots.links_mut(index)?;
@@ -334,17 +359,17 @@ impl Lists {
     }
 
     /// The soonest deadline, and whose it is.
-    fn soonest(&self, slots: &dyn Linked) -> (Due, u32) {
+    fn soonest(&self, slots: &(impl Linked + ?Sized)) -> (Due, u32) {
         if self.heap_len == 0 { (Due::NEVER, 0) } else { heap_at(slots, 0) }
     }
 
-    fn expired(&self, slots: &dyn Linked, now: Instant) -> Option<Id> {
+    fn expired(&self, slots: &(impl Linked + ?Sized), now: Instant) -> Option<Id> {
         let (deadline, index) = self.soonest(slots);
         let generation = slots.links(index).filter(|_| deadline.is_over(now))?.generation;
         Some(Id { index, generation })
     }
 
-    fn heap_remove(&mut self, slots: &mut dyn Linked, index: u32) {
+    fn heap_remove(&mut self, slots: &mut (impl Linked + ?Sized), index: u32) {
         let Some(links) = slots.links_mut(index) else { return };
         let Some(position) = core::mem::take(&mut links.heap_position).checked_sub(1) else {
             return;
@@ -358,7 +383,7 @@ impl Lists {
     }
 
     /// Move the slot at `position` up or down until the heap is in order again.
-    fn heap_settle(&mut self, slots: &mut dyn Linked, mut position: u32) {
+    fn heap_settle(&mut self, slots: &mut (impl Linked + ?Sized), mut position: u32) {
         while position > 0 && heap_rise(slots, position) {
             position = heap_parent(position);
         }
@@ -380,7 +405,7 @@ fn heap_parent(position: u32) -> u32 {
 }
 
 /// Let what stands at `position` change places with its parent, if it is due sooner.
-fn heap_rise(slots: &mut dyn Linked, position: u32) -> bool {
+fn heap_rise(slots: &mut (impl Linked + ?Sized), position: u32) -> bool {
     let parent = heap_parent(position);
     let (below, above) = (heap_at(slots, position), heap_at(slots, parent));
     let rises = below < above;
@@ -393,12 +418,12 @@ fn heap_rise(slots: &mut dyn Linked, position: u32) -> bool {
 
 /// The deadline at `position` and whose it is, which breaks ties, so that the order follows from
 /// the inputs alone.
-fn heap_at(slots: &dyn Linked, position: u32) -> (Due, u32) {
+fn heap_at(slots: &(impl Linked + ?Sized), position: u32) -> (Due, u32) {
     let index = slots.links(position).map_or(0, |links| links.heap);
     (slots.links(index).map_or(Due::NEVER, |links| links.deadline), index)
 }
 
-fn heap_put(slots: &mut dyn Linked, position: u32, index: u32) {
+fn heap_put(slots: &mut (impl Linked + ?Sized), position: u32, index: u32) {
     if let Some(place) = slots.links_mut(position) {
         place.heap = index;
     }
