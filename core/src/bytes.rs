@@ -197,10 +197,8 @@ impl<'b> Text<'b> {
     pub(crate) fn ip(&mut self, address: IpAddr) -> &mut Self {
         match address {
             IpAddr::V4(v4) => {
-                for (at, octet) in v4.octets().into_iter().enumerate() {
-                    self.put(if at > 0 { b"." } else { b"" }).number(octet.into());
-                }
-                self
+                let [a, b, c, d] = v4.octets().map(u64::from);
+                self.number(a).put(b".").number(b).put(b".").number(c).put(b".").number(d)
             }
             IpAddr::V6(v6) => self.ipv6(v6),
         }

@@ -7,7 +7,7 @@ use crate::limits::{CODECS_MAX, FORMATS_MAX};
 use crate::rtp::Codec;
 
 /// The events that we send and understand: the sixteen DTMF digits (RFC 4733 s3.2).
-const EVENTS: &[u8] = b"0-15";
+const EVENTS: &[u8] = b" 0-15";
 /// Where our numbers for telephone-event begin; peers with fixed habits expect 101.
 const EVENT_TYPE_FIRST: u8 = 101;
 
@@ -83,17 +83,17 @@ impl Formats {
         }
     }
 
-    /// Writes the rtpmap and fmtp lines.
+    /// Writes the rtpmap and fmtp lines, each with the end of the line before it.
     pub(super) fn write_attributes(&self, text: &mut Text<'_>) {
         for &(number, format) in &self.0 {
             let (name, rate) = match format {
                 Format::Codec(codec) => (codec.name(), codec.clock_rate_hz()),
                 Format::Event(rate) => ("telephone-event", rate),
             };
-            text.put(b"a=rtpmap:").number(number.into()).put(b" ").put(name.as_bytes());
-            text.put(b"/").number(rate.into()).put(b"\r\n");
+            text.put(b"\r\na=rtpmap:").number(number.into()).put(b" ").put(name.as_bytes());
+            text.put(b"/").number(rate.into());
             if let Format::Event(_) = format {
-                text.put(b"a=fmtp:").number(number.into()).put(b" ").put(EVENTS).put(b"\r\n");
+                text.put(b"\r\na=fmtp:").number(number.into()).put(EVENTS);
             }
         }
     }

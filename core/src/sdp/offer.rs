@@ -172,15 +172,14 @@ pub(super) fn write_audio(
 ) {
     text.put(b"m=audio ").number(local.address.port().into()).put(b" RTP/AVP");
     formats.write_numbers(text);
-    text.put(b"\r\n");
     formats.write_attributes(text);
     let ptime_ms = local.ptime_ms.clamp(PTIME_MIN_MS, PTIME_MAX_MS);
-    text.put(b"a=ptime:").number(ptime_ms.into()).put(b"\r\n");
+    text.put(b"\r\na=ptime:").number(ptime_ms.into());
     text.put(match direction {
-        Direction::SendRecv => b"a=sendrecv\r\n",
-        Direction::SendOnly => b"a=sendonly\r\n",
-        Direction::RecvOnly => b"a=recvonly\r\n",
-        Direction::Inactive => b"a=inactive\r\n",
+        Direction::SendRecv => b"\r\na=sendrecv\r\n",
+        Direction::SendOnly => b"\r\na=sendonly\r\n",
+        Direction::RecvOnly => b"\r\na=recvonly\r\n",
+        Direction::Inactive => b"\r\na=inactive\r\n",
     });
 }
 
