@@ -86,14 +86,16 @@ impl Formats {
     /// Writes the rtpmap and fmtp lines, each with the end of the line before it.
     pub(super) fn write_attributes(&self, text: &mut Text<'_>) {
         for &(number, format) in &self.0 {
-            let (name, rate) = match format {
-                Format::Codec(codec) => (codec.name(), codec.clock_rate_hz()),
-                Format::Event(rate) => ("telephone-event", rate),
-            };
-            text.put(b"\r\na=rtpmap:").number(number.into()).put(b" ").put(name.as_bytes());
-            text.put(b"/").number(rate.into());
-            if let Format::Event(_) = format {
-                text.put(b"\r\na=fmtp:").number(number.into()).put(EVENTS);
+            text.put(b"\r\na=rtpmap:").number(number.into());
+            match format {
+                Format::Codec(codec) => {
+                    text.put(b" ").put(codec.name().as_bytes()).put(b"/");
+                    text.number(codec.clock_rate_hz().into());
+                }
+                Format::Event(rate) => {
+                    text.put(b" telephone-event/").number(rate.into());
+                    text.put(b"\r\na=fmtp:").number(number.into()).put(EVENTS);
+                }
             }
         }
     }
