@@ -40,7 +40,9 @@ impl Requests {
         for served in self.servers.values() {
             let accepted = served.status.is_some_and(|status| (200..300).contains(&status));
             let bye = self.seen.get(&served.call);
-            let bye = bye.is_some_and(|seen| seen.sent_bye || seen.bye);
+            // A 481 to a change of ours ends the dialog without BYE (RFC 3261 s12.2.1.2).
+            let bye =
+                bye.is_some_and(|seen| seen.sent_bye || seen.bye || seen.statuses.contains(&481));
             // A later request of the peer shows that it had the 2xx, though its ACK was lost.
             let later = self.heard.get(&served.line).is_some_and(|heard| *heard > served.number);
             let owed = accepted && served.acked_at.is_none() && !bye && !later && !self.tiny;
