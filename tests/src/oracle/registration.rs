@@ -28,16 +28,15 @@ impl Registration {
         operation: &Operation,
         failures: &mut Failures,
     ) {
-        match operation {
-            Operation::Register => self.wanted = true,
-            Operation::Unregister => {
-                if self.due_at.take().is_some_and(|at| at < now) {
-                    failures.add(now, node, 11, "a failed registration was not tried again");
-                }
-                self.wanted = false;
-            }
-            _ => {}
+        let wanted = match operation {
+            Operation::Register => true,
+            Operation::Unregister => false,
+            _ => return,
+        };
+        if self.due_at.take().is_some_and(|at| at < now) {
+            failures.add(now, node, 11, "a failed registration was not tried again");
         }
+        self.wanted = wanted;
     }
 
     /// A REGISTER went out.
