@@ -196,6 +196,7 @@ impl Oracle {
         if let Some(watched) = self.watched(node) {
             let known = &mut watched.requests.stalled_until;
             *known = Some(until.max(known.unwrap_or_default()));
+            watched.registration.stalled(until);
         }
     }
 

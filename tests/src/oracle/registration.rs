@@ -39,6 +39,11 @@ impl Registration {
         self.wanted = wanted;
     }
 
+    /// The node stands still until then, and what was due before comes after.
+    pub(super) fn stalled(&mut self, until: Instant) {
+        self.due_at = self.due_at.map(|at| at.max(until + PATIENCE));
+    }
+
     /// A REGISTER went out.
     pub(super) fn sent(&mut self) {
         self.due_at = None;
