@@ -219,8 +219,7 @@ costs_no_flash() {
   done
 }
 
-# hashes PROGRAM: a line a seed, of all bytes and events of its run.
-# What 100 seeds of signalling and 20 with sound and digits come to.
+# hashes PROGRAM: a line a seed, of all bytes and events of its run: 100 of signalling, 20 with media.
 hashes() {
   "$(target_dir)/$1" --seeds 0..100 --calls 4 --hashes | grep ^hash
   "$(target_dir)/$1" --seeds 0..20 --calls 4 --media --hashes | grep ^hash
