@@ -5,6 +5,8 @@
 //! again, so that nobody can forget to. Everything is found without scanning, and an idle table
 //! is all zero.
 
+use core::num::NonZeroU32;
+
 use crate::storage::Slots;
 use crate::time::{Due, Instant};
 
@@ -18,11 +20,26 @@ pub(crate) trait Slot {
     fn is_ready(&self) -> bool;
 }
 
-/// Names one value of one table; never names another, also when the slot is used again.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub(crate) struct Id {
-    pub(crate) index: u32,
-    pub(crate) generation: u32,
+/// Names one value of one table. The low bits, as many as the table's capacity needs, are its slot;
+/// the rest counts how often that slot was taken, from one, so that it is never zero.
+///
+/// An old name meets a new value only once its slot has been taken as often as that count can tell:
+/// 2^30 times where a phone has two calls, 2^18 times in a table of 10,000. Slots are taken in turn,
+/// so in a table of which half is free that is after a billion insertions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Id(NonZeroU32);
+
+impl Id {
+    /// Names nothing in any table: a slot that is taken counts one at least.
+    pub(crate) const NOTHING: Self = Self(NonZeroU32::MIN);
+
+    pub(crate) fn from_number(number: u32) -> Option<Self> {
+        NonZeroU32::new(number).map(Self)
+    }
+
+    pub(crate) fn number(self) -> u32 {
+        self.0.get()
+    }
 }
 
 /// A slot with its links; all zero while it was never used.
@@ -35,7 +52,8 @@ pub(crate) struct Entry<T> {
 /// What the lists of a table keep in its slots.
 #[derive(Debug)]
 struct Links {
-    generation: u32,
+    /// Who lives here, or did until it was removed.
+    id: Option<Id>,
     /// Has something to say.
     ready: bool,
     /// Stands in the ready queue.
@@ -88,7 +106,7 @@ impl<T> Entry<T> {
     pub(crate) const IDLE: Self = Self {
         value: Value::None,
         links: Links {
-            generation: 0,
+            id: None,
             ready: false,
             queued: false,
             deadline: Due::NEVER,
@@ -113,7 +131,14 @@ pub(crate) struct Table<'a, T> {
 
 impl<'a, T: Slot> Table<'a, T> {
     pub(crate) fn new(entries: Slots<'a, Entry<T>>) -> Self {
-        Self { entries, lists: Lists::default() }
+        // of two slots at least, so that all tables know one name that names nothing
+        let mask = entries.len().next_power_of_two().max(2) - 1;
+        Self { entries, lists: Lists { mask: mask as u32, ..Lists::default() } }
+    }
+
+    /// The slot that a name is of; texts of the same capacity stand in the same order.
+    pub(crate) fn place(&self, id: Id) -> u32 {
+        id.number() & self.lists.mask
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -132,52 +157,64 @@ impl<'a, T: Slot> Table<'a, T> {
     /// handle meets its index again as late as possible.
     pub(crate) fn insert(&mut self, value: T) -> Option<Id> {
         let id = self.lists.take_free(erased_mut(&mut self.entries))?;
-        self.entries.get_mut(id.index as usize)?.value = Value::Some(value);
-        self.refresh(id.index);
+        let index = self.place(id);
+        self.entries.get_mut(index as usize)?.value = Value::Some(value);
+        self.refresh(index);
         Some(id)
     }
 
     /// Take a value out and free its slot.
     pub(crate) fn remove(&mut self, id: Id) -> Option<T> {
         self.get(id)?;
-        let value = self.entries.get_mut(id.index as usize)?.value.take()?;
-        self.lists.give_back(erased_mut(&mut self.entries), id.index);
+        let index = self.place(id);
+        let value = self.entries.get_mut(index as usize)?.value.take()?;
+        self.lists.give_back(erased_mut(&mut self.entries), index);
         Some(value)
     }
 
     // Used in some hundred places: where flash is small, a call is shorter than the look-up.
     #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn get(&self, id: Id) -> Option<&T> {
-        let entry = self.entries.get(id.index as usize)?;
-        entry.value.as_ref().filter(|_| entry.links.generation == id.generation)
+        let entry = self.entries.get(self.place(id) as usize)?;
+        entry.value.as_ref().filter(|_| entry.links.id == Some(id))
     }
 
     /// Change a value; its deadline and readiness are read again afterwards.
     pub(crate) fn update<R>(&mut self, id: Id, change: impl FnOnce(&mut T) -> R) -> Option<R> {
         let result = change(self.get_mut(id)?);
-        self.refresh(id.index);
+        self.refresh(self.place(id));
         Some(result)
     }
 
     #[cfg_attr(target_os = "none", inline(never))] // as `get`
     fn get_mut(&mut self, id: Id) -> Option<&mut T> {
-        let entry = self.entries.get_mut(id.index as usize)?;
-        entry.value.as_mut().filter(|_| entry.links.generation == id.generation)
+        let index = self.place(id);
+        let entry = self.entries.get_mut(index as usize)?;
+        entry.value.as_mut().filter(|_| entry.links.id == Some(id))
     }
 
     /// The handle of whatever lives at `index` now.
     pub(crate) fn at(&self, index: u32) -> Option<Id> {
         let entry = self.entries.get(index as usize)?;
-        entry.value.as_ref().map(|_| Id { index, generation: entry.links.generation })
+        entry.value.as_ref().and(entry.links.id)
     }
 
     /// All that lives, by index. Scans: for rare work only.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Id, &T)> {
-        let used = self.entries.iter().take(self.lists.fresh as usize).enumerate();
-        used.filter_map(|(index, entry)| {
-            let id = Id { index: index as u32, generation: entry.links.generation };
-            Some((id, entry.value.as_ref()?))
-        })
+        let used = self.entries.iter().take(self.lists.fresh as usize);
+        used.filter_map(|entry| Some((entry.links.id?, entry.value.as_ref()?)))
+    }
+
+    /// What lives at `from` or first behind it; `from` is moved behind that.
+    pub(crate) fn next_from(&self, from: &mut u32) -> Option<Id> {
+        while *from < self.lists.fresh {
+            let id = self.at(*from);
+            *from += 1;
+            if id.is_some() {
+                return id;
+            }
+        }
+        None
     }
 
     /// What lives in up to `count` slots from `first` on, around the end.
@@ -212,7 +249,7 @@ impl<'a, T: Slot> Table<'a, T> {
             let place = (self.lists.queue_first as usize + place as usize) % capacity;
             let index = self.entries.get(place)?.links.queue;
             let links = &self.entries.get(index as usize)?.links;
-            links.ready.then_some(Id { index, generation: links.generation })
+            links.id.filter(|_| links.ready)
         })
     }
 
@@ -271,6 +308,8 @@ mod erase {
 /// The free slots, the heap of deadlines and the queue of those that are ready.
 #[derive(Default)]
 struct Lists {
+    /// The bits of a name that are its slot.
+    mask: u32,
     /// Slots from here on were never used.
     fresh: u32,
     free_first: u32,
@@ -293,9 +332,12 @@ impl Lists {
         if self.free_first == index + 1 {
             self.free_first = core::mem::take(&mut links.next_free);
         }
-        links.generation = links.generation.wrapping_add(1);
+        let first = (self.mask + 1) | index;
+        let next = |last: Id| last.number().wrapping_add(self.mask + 1);
+        // behind the last name of all comes the first again
+        links.id = Id::from_number(links.id.map_or(first, next).max(first));
         self.used += 1;
-        Some(Id { index, generation: links.generation })
+        links.id
     }
 
     fn give_back(&mut self, slots: &mut (impl Linked + ?Sized), index: u32) {
@@ -349,7 +391,7 @@ impl Lists {
             let index = slots.links(self.queue_first)?.queue;
             let links = slots.links_mut(index)?;
             if links.ready {
-                return Some(Id { index, generation: links.generation });
+                return links.id;
             }
             links.queued = false;
             self.queue_first = (self.queue_first + 1) % slots.capacity();
@@ -365,8 +407,7 @@ impl Lists {
 
     fn expired(&self, slots: &(impl Linked + ?Sized), now: Instant) -> Option<Id> {
         let (deadline, index) = self.soonest(slots);
-        let generation = slots.links(index).filter(|_| deadline.is_over(now))?.generation;
-        Some(Id { index, generation })
+        slots.links(index).filter(|_| deadline.is_over(now))?.id
     }
 
     fn heap_remove(&mut self, slots: &mut (impl Linked + ?Sized), index: u32) {

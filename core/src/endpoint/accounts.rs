@@ -50,7 +50,7 @@ impl Endpoint<'_> {
             ..AccountSlot::IDLE
         };
         let id = self.accounts.insert(slot).ok_or(Error::NoRoom)?;
-        let block = self.account_text.block_mut(id.index);
+        let block = self.account_text.block_mut(self.accounts.place(id));
         let headers = self.scratch.get(..headers).unwrap_or(&[]);
         let texts = [
             (field::IDENTITY, account.identity.as_bytes()),
@@ -91,7 +91,7 @@ impl Endpoint<'_> {
         }
         self.accounts.remove(id);
         // the text holds a password: do not leave it behind
-        self.account_text.block_mut(id.index).fill(0);
+        self.account_text.block_mut(self.accounts.place(id)).fill(0);
         Ok(Reply::Done)
     }
 
@@ -414,7 +414,7 @@ pub(super) fn texts_of<'x>(
     account: Option<Id>,
 ) -> Lent<'x, { field::COUNT }> {
     let text = account.and_then(|id| accounts.get(id)).map(|slot| &slot.text);
-    Lent { text, block: account.map_or(&[], |id| texts.block(id.index)) }
+    Lent { text, block: account.map_or(&[], |id| texts.block(accounts.place(id))) }
 }
 
 /// The life that a 200 to REGISTER grants our binding, seconds: `expires` of our Contact, else

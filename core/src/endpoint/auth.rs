@@ -53,7 +53,7 @@ impl Endpoint<'_> {
         let (kinds, counts) = self.learn_challenges(now, account, old, received.message)?;
         let random = self.random.u64(Draw::Branch);
         let id = if is_invite { self.fresh_slot(now, old, random)? } else { old };
-        let branch = Branch { slot: id.index ^ self.mask, random };
+        let branch = self.branch_with(id, random);
         let cnonce = self.random.u64(Draw::Cnonce);
         let cseq = self.next_cseq(old);
         let written = self.write_retry(old, account, (branch, cseq), kinds, cnonce);
@@ -165,7 +165,7 @@ impl Endpoint<'_> {
             auth: challenge.qop().is_some(),
             count: 0,
         };
-        let block = self.account_text.block_mut(account.index);
+        let block = self.account_text.block_mut(self.accounts.place(account));
         let set = self.accounts.update(account, |slot| {
             let mut set = Ok(());
             let texts = [challenge.realm(), challenge.nonce(), challenge.opaque()];
@@ -185,7 +185,7 @@ impl Endpoint<'_> {
     /// that was damaged on its way may be why the last one failed, and no answer would say so. The
     /// realm that challenged first goes only where nothing shows that it was the true one.
     pub(super) fn forget_challenges(&mut self, now: Instant, account: Id) {
-        let block = self.account_text.block_mut(account.index);
+        let block = self.account_text.block_mut(self.accounts.place(account));
         self.accounts.update(account, |slot| {
             slot.challenges = [Cached::NONE; 2];
             if !slot.registration.is_registered(now) {
@@ -199,7 +199,7 @@ impl Endpoint<'_> {
     /// Our server names another realm than at first: one of the two was damaged on its way. This
     /// request fails, the next may learn anew. A registration proves the realm of a 401.
     fn doubt_realm(&mut self, now: Instant, account: Id, kind: usize) {
-        let block = self.account_text.block_mut(account.index);
+        let block = self.account_text.block_mut(self.accounts.place(account));
         self.accounts.update(account, |slot| {
             if kind != 0 || !slot.registration.is_registered(now) {
                 if let Some(place) = slot.challenges.get_mut(kind) {

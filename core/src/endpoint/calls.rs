@@ -10,7 +10,7 @@ use crate::table::Id;
 use crate::time::Instant;
 
 use super::accounts::texts_of;
-use super::compose::{Branch, ContactKind, Party, Request, hex_text};
+use super::compose::{ContactKind, Party, Request, hex_text};
 use super::dialogs::{Target, read_uri, set_text, texts_of_dialog};
 use super::negotiation::Negotiation;
 use super::slots::{
@@ -281,7 +281,7 @@ impl Endpoint<'_> {
         // only an ACK takes something over: credentials, where the INVITE was challenged
         let kept = slot.message.as_ref().filter(|_| slot.given != [0; 2]);
         let kept = kept.and_then(|buffer| self.buffers.message(buffer));
-        let branch = Branch { slot: transaction.index ^ self.mask, random: slot.random };
+        let branch = self.branch_with(transaction, slot.random);
         let call = self.calls.get(call).ok_or(Error::Gone)?;
         let text = texts_of_dialog(&self.dialogs, &self.dialog_text, Some(call.dialog));
         let own = texts_of(&self.accounts, &self.account_text, Some(call.account));

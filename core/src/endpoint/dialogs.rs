@@ -30,7 +30,7 @@ impl Endpoint<'_> {
     pub(super) fn call_tag(&self, call: Id, random: u64) -> [u8; 24] {
         let mut tag = [b'0'; 24];
         let (slot, rest) = tag.split_at_mut(8);
-        hex_text((call.index ^ self.mask).into(), slot);
+        hex_text((self.calls.place(call) ^ self.mask).into(), slot);
         hex_text(random, rest);
         tag
     }
@@ -83,7 +83,7 @@ impl Endpoint<'_> {
         let (path, cseq) = (slot.path, slot.local_cseq);
         let fork = DialogSlot { path, local_cseq: cseq, ..fork };
         let id = self.dialogs.insert(fork)?;
-        self.dialog_text.copy_block(chosen.index, id.index);
+        self.dialog_text.copy_block(self.dialogs.place(chosen), self.dialogs.place(id));
         self.dialogs.update(chosen, |slot| slot.next = Some(id));
         for (which, text) in [(field::REMOTE_TAG, remote_tag), (field::ROUTES, b"")] {
             self.set_dialog_field(id, which, text).ok()?;
@@ -202,7 +202,7 @@ pub(super) fn set_text(
     which: usize,
     text: &[u8],
 ) -> Result<(), Error> {
-    let block = texts.block_mut(dialog.index);
+    let block = texts.block_mut(dialogs.place(dialog));
     let set = dialogs.update(dialog, |slot| slot.text.set(block, which, text));
     set.ok_or(Error::Gone)?.map_err(|_| Error::TooLong)
 }
@@ -215,7 +215,7 @@ pub(super) fn texts_of_dialog<'x>(
     dialog: Option<Id>,
 ) -> Lent<'x, { field::COUNT }> {
     let text = dialog.and_then(|id| dialogs.get(id)).map(|slot| &slot.text);
-    Lent { text, block: dialog.map_or(&[], |id| texts.block(id.index)) }
+    Lent { text, block: dialog.map_or(&[], |id| texts.block(dialogs.place(id))) }
 }
 
 /// How a request is addressed.

@@ -24,7 +24,8 @@ impl Endpoint<'_> {
         let (account, cseq, forks) = (slot.account, slot.cseq, slot.forks);
         let has_bye = slot.purpose == Purpose::Reinvite; // that of its call
         let way = way_from(received);
-        let branch = Branch { slot: id.index ^ self.mask, random: self.random.u64(Draw::Branch) };
+        let random = self.random.u64(Draw::Branch);
+        let branch = self.branch_with(id, random);
         let ack = self.write_fork(received, (Method::Ack, cseq), &way, branch, account);
         let Ok(len) = ack else { return false };
         self.reply_from_scratch(way, len);
@@ -51,7 +52,8 @@ impl Endpoint<'_> {
         let Some(slot) = self.transactions.get(id) else { return };
         let (account, cseq) = (slot.account, slot.cseq);
         let way = way_from(received);
-        let branch = Branch { slot: id.index ^ self.mask, random: self.random.u64(Draw::Branch) };
+        let random = self.random.u64(Draw::Branch);
+        let branch = self.branch_with(id, random);
         let ack = self.write_fork(received, (Method::Ack, cseq), &way, branch, account);
         if let Ok(len) = ack {
             self.keep_ack(id, len);

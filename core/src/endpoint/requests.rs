@@ -8,7 +8,7 @@ use crate::table::Id;
 use crate::time::Instant;
 
 use super::accounts::texts_of;
-use super::compose::{self, Branch, ContactKind, Party, Request, hex_text};
+use super::compose::{self, ContactKind, Party, Request, hex_text};
 use super::dialogs::Target;
 use super::receive::Received;
 use super::responding::Response;
@@ -81,7 +81,7 @@ impl Endpoint<'_> {
             method,
             target: Target::outside(&target, own.get(account_text::OUTBOUND_PROXY)),
             path: slot.path.as_ref(),
-            branch: Branch { slot: id.index ^ self.mask, random: slot.random },
+            branch: self.branch_with(id, slot.random),
             from: Party::identity(own.get(account_text::DISPLAY_NAME), identity, &tag),
             to: Party::identity(&[], &target, &[]),
             call_id: &call_id,

@@ -24,13 +24,12 @@ impl QueryId {
             Asker::Call(id) => (1, id),
             Asker::Request(id) => (2, id),
         };
-        // indexes are far below 2^30: no memory holds more slots
-        Self(kind << 62 | u64::from(id.index & 0x3fff_ffff) << 32 | u64::from(id.generation))
+        Self(kind << 32 | u64::from(id.number()))
     }
 
     fn asker(self) -> Option<Asker> {
-        let id = Id { index: (self.0 >> 32) as u32 & 0x3fff_ffff, generation: self.0 as u32 };
-        match self.0 >> 62 {
+        let id = Id::from_number(self.0 as u32)?;
+        match self.0 >> 32 {
             0 => Some(Asker::Account(id)),
             1 => Some(Asker::Call(id)),
             2 => Some(Asker::Request(id)),

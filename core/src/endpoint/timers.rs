@@ -178,14 +178,13 @@ impl Endpoint<'_> {
 
     fn fail_where(&mut self, now: Instant, fits: impl Fn(&Path) -> bool) {
         let mut from = 0;
-        loop {
-            let hit = self.transactions.iter().find(|(id, slot)| {
-                let client =
-                    matches!(slot.machine, Machine::ClientInvite(_) | Machine::ClientRequest(_));
-                id.index >= from && client && slot.path.as_ref().is_some_and(&fits)
-            });
-            let Some((id, _)) = hit else { return };
-            from = id.index + 1;
+        while let Some(id) = self.transactions.next_from(&mut from) {
+            let Some(slot) = self.transactions.get(id) else { return };
+            let is_client =
+                matches!(slot.machine, Machine::ClientInvite(_) | Machine::ClientRequest(_));
+            if !is_client || !slot.path.as_ref().is_some_and(&fits) {
+                continue;
+            }
             if self.drive(now, id, Happening::TransportError).gone.is_some() {
                 self.transaction_failed(now, id, Reason::Unreachable);
             }
@@ -200,11 +199,11 @@ impl Endpoint<'_> {
             self.config.local = Some(new);
         }
         let mut from = 0;
-        while let Some(id) = next_after(self.accounts.iter().map(|(id, _)| id), &mut from) {
+        while let Some(id) = self.accounts.next_from(&mut from) {
             self.account_moved(now, id, old);
         }
         let mut from = 0;
-        while let Some(id) = next_after(self.calls.iter().map(|(id, _)| id), &mut from) {
+        while let Some(id) = self.calls.next_from(&mut from) {
             let dialog = self.calls.get(id).map(|slot| slot.dialog);
             let moved = dialog.and_then(|dialog| {
                 self.dialogs.update(dialog, |slot| match &mut slot.path {
@@ -244,10 +243,4 @@ impl Endpoint<'_> {
             self.close_transaction(transaction);
         }
     }
-}
-
-fn next_after(mut ids: impl Iterator<Item = Id>, from: &mut u32) -> Option<Id> {
-    let id = ids.find(|id| id.index >= *from)?;
-    *from = id.index + 1;
-    Some(id)
 }

@@ -89,7 +89,7 @@ impl Endpoint<'_> {
         };
         let id = self.transactions.insert(slot).ok_or(Error::NoRoom)?;
         for (which, key) in keys.into_iter().enumerate().filter(|(_, key)| *key != 0) {
-            self.index.insert(key, which, id.index);
+            self.index.insert(key, which, self.transactions.place(id));
         }
         Ok(id)
     }
@@ -111,7 +111,7 @@ impl Endpoint<'_> {
             for (id, slot) in self.transactions.window(first, EVICT_WINDOW) {
                 let in_call = slot.call.is_some_and(|call| self.calls.get(call).is_some());
                 let Some(class) = linger_class(slot, in_call) else { continue };
-                let rank = (class, slot.since, id.index);
+                let rank = (class, slot.since, self.transactions.place(id));
                 if victim.is_none_or(|(least, _)| rank < least) {
                     victim = Some((rank, id));
                 }
@@ -122,7 +122,7 @@ impl Endpoint<'_> {
             first = first.wrapping_add(EVICT_WINDOW);
         }
         let Some((_, id)) = victim else { return false };
-        self.evict_from = id.index;
+        self.evict_from = self.transactions.place(id);
         self.stats.evicted += 1;
         self.close_transaction(id);
         true
@@ -133,7 +133,7 @@ impl Endpoint<'_> {
         let Some(slot) = self.transactions.get(id) else { return };
         for (which, key) in slot.keys.iter().enumerate().filter(|(_, key)| **key != 0) {
             let transactions = &self.transactions;
-            self.index.remove(*key, which, id.index, |index, which| {
+            self.index.remove(*key, which, transactions.place(id), |index, which| {
                 let slot = transactions.at(index).and_then(|id| transactions.get(id));
                 slot.and_then(|slot| slot.keys.get(which)).copied().unwrap_or(0)
             });
@@ -335,8 +335,11 @@ impl Endpoint<'_> {
 
     /// A fresh branch for the transaction in this slot.
     pub(super) fn branch(&self, id: Id) -> Branch {
-        let random = self.transactions.get(id).map_or(0, |slot| slot.random);
-        Branch { slot: id.index ^ self.mask, random }
+        self.branch_with(id, self.transactions.get(id).map_or(0, |slot| slot.random))
+    }
+
+    pub(super) fn branch_with(&self, id: Id, random: u64) -> Branch {
+        Branch { slot: self.transactions.place(id) ^ self.mask, random }
     }
 
     /// RFC 3261 s17.2.3: branch, sent-by and method; for an RFC 2543 peer what that section names

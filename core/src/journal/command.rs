@@ -203,10 +203,8 @@ fn write_body(line: Line, Body { content_type, bytes }: Body<'_>) -> Line {
 }
 
 impl<'f> Fields<'f> {
-    /// `INDEX.GENERATION`.
     pub(super) fn id(&mut self) -> Option<Id> {
-        let (index, generation) = self.word()?.split_once('.')?;
-        Some(Id { index: index.parse().ok()?, generation: generation.parse().ok()? })
+        Id::from_number(self.value()?)
     }
 
     fn media(&mut self) -> Option<LocalMedia> {

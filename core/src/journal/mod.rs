@@ -18,12 +18,12 @@
 //! seed 0707..                                        32 bytes
 //! limits 16 32 80 80 2048 4096                       the fields of Limits
 //! config - 500000 4000000 5000000 180000000 180000000 0 true
-//! 1000000 register 0.1                               microseconds, what, its fields
+//! 1000000 register 16                              microseconds, what, its fields
 //! 1000000 reply done                                 what a command answered
 //! 1000000 transmit udp 0 192.0.2.4:5060 192.0.2.1:5060 "REGISTER sip:192.0.2.1 SIP/2.0\r\n.."
 //! 1000000 idle                                       nothing more to do
 //! 1020000 message udp 0 192.0.2.4:5060 192.0.2.1:5060 "SIP/2.0 200 OK\r\n.."
-//! 1020000 event registered 0.1 300 message 320
+//! 1020000 event registered 16 300 message 320
 //! 1020000 idle
 //! end
 //! ```

@@ -89,9 +89,8 @@ fn write_event(line: Line, event: &Event<'_>) -> Line {
 }
 
 impl Line {
-    /// `INDEX.GENERATION`.
     pub(super) fn id(self, id: Id) -> Self {
-        self.word(format_args!("{}.{}", id.index, id.generation))
+        self.word(id.number())
     }
 
     fn debug(self, value: &impl fmt::Debug) -> Self {

@@ -78,17 +78,24 @@ struct Model {
     /// Slots in the order in which they became free.
     free: VecDeque<u32>,
     fresh: u32,
+    /// What a name less a multiple of this is, is its slot.
+    step: u32,
 }
 
 impl Model {
+    fn index(&self, id: Id) -> u32 {
+        id.number() % self.step
+    }
+
     fn at(&self, index: u32) -> Option<&(Id, Item)> {
-        self.live.iter().find(|(id, _)| id.index == index)
+        self.live.iter().find(|(id, _)| self.index(*id) == index)
     }
 
     fn note_ready(&mut self, id: Id) {
-        let is_ready = self.at(id.index).is_some_and(|(_, item)| item.ready);
-        if is_ready && !self.queue.contains(&id.index) {
-            self.queue.push_back(id.index);
+        let index = self.index(id);
+        let is_ready = self.at(index).is_some_and(|(_, item)| item.ready);
+        if is_ready && !self.queue.contains(&index) {
+            self.queue.push_back(index);
         }
     }
 
@@ -105,7 +112,7 @@ impl Model {
     }
 
     fn next_deadline(&self) -> Option<(Instant, u32)> {
-        self.live.iter().filter_map(|(id, item)| Some((item.deadline?, id.index))).min()
+        self.live.iter().filter_map(|(id, item)| Some((item.deadline?, self.index(*id)))).min()
     }
 }
 
@@ -124,7 +131,11 @@ fn apply(table: &mut Table<'_, Item>, model: &mut Model, name: u32, step: Step) 
             } else {
                 model.free.pop_front()
             };
-            assert_eq!(id.map(|id| id.index), expected, "the slot that was free for longest");
+            assert_eq!(
+                id.map(|id| model.index(id)),
+                expected,
+                "the slot that was free for longest"
+            );
             let Some(id) = id else { return };
             assert!(!model.all.contains(&id), "{id:?} named something before");
             model.all.push(id);
@@ -135,7 +146,7 @@ fn apply(table: &mut Table<'_, Item>, model: &mut Model, name: u32, step: Step) 
             let (id, item) = model.live.remove(nth % model.live.len());
             assert_eq!(table.remove(id), Some(item));
             assert_eq!(table.remove(id), None);
-            model.free.push_back(id.index);
+            model.free.push_back(model.index(id));
         }
         Step::Update { nth, deadline, ready } if !model.live.is_empty() => {
             let place = nth % model.live.len();
@@ -169,7 +180,7 @@ fn apply(table: &mut Table<'_, Item>, model: &mut Model, name: u32, step: Step) 
             let expected = model.next_deadline();
             let now = expected.map_or(Instant::ZERO, |(at, _)| at);
             let id = table.expired(now);
-            assert_eq!(id.map(|id| id.index), expected.map(|(_, index)| index));
+            assert_eq!(id.map(|id| model.index(id)), expected.map(|(_, index)| index));
             let Some(id) = id else { return };
             table.update(id, |slot| slot.deadline = at(again));
             let (_, item) = model.live.iter_mut().find(|(live, _)| *live == id).unwrap();
@@ -189,10 +200,17 @@ fn compare(table: &Table<'_, Item>, model: &Model) {
     }
     for (id, item) in &model.live {
         assert_eq!(table.get(*id), Some(item));
-        assert_eq!(table.at(id.index), Some(*id));
+        assert_eq!(table.place(*id), model.index(*id));
+        assert_eq!(table.at(model.index(*id)), Some(*id));
     }
     let mut live: Vec<_> = model.live.clone();
-    live.sort_by_key(|(id, _)| id.index);
+    live.sort_by_key(|(id, _)| model.index(*id));
+    let mut from = 0;
+    for (id, _) in &live {
+        assert_eq!(table.next_from(&mut from), Some(*id));
+    }
+    assert_eq!(table.next_from(&mut from), None);
+    assert_eq!(table.get(Id::NOTHING), None);
     let listed: Vec<_> = table.iter().map(|(id, item)| (id, *item)).collect();
     assert_eq!(listed, live);
 }
@@ -207,7 +225,8 @@ proptest! {
         let mut entries: Vec<Entry<Item>> = vec![];
         entries.resize_with(capacity, Entry::default);
         let mut table = Table::new(Slots::Lent(&mut entries));
-        let mut model = Model::default();
+        let step = [2, 2, 2, 4, 4, 8, 8][capacity];
+        let mut model = Model { step, ..Model::default() };
         for (name, step) in steps.into_iter().enumerate() {
             apply(&mut table, &mut model, name as u32, step);
             compare(&table, &model);
@@ -228,4 +247,18 @@ proptest! {
         }
         prop_assert_eq!(table.next_deadline(), None);
     }
+}
+
+#[test]
+fn behind_the_last_name_of_a_slot_comes_its_first_again() {
+    let mut entries: Vec<Entry<Item>> = vec![];
+    entries.resize_with(3, Entry::default);
+    let mut table = Table::new(Slots::Lent(&mut entries));
+    let ids: Vec<_> = (0..3).map(|_| table.insert(Item::default()).unwrap().number()).collect();
+    assert_eq!(ids, [4, 5, 6]);
+    table.entries[2].links.id = Id::from_number(u32::MAX - 1);
+    let last = Id::from_number(u32::MAX - 1).unwrap();
+    assert_eq!(table.remove(last), Some(Item::default()));
+    assert_eq!(table.insert(Item::default()), Id::from_number(6));
+    assert_eq!(table.get(last), None);
 }
