@@ -1,7 +1,7 @@
 //! When to register, refresh, retry and give up (RFC 3261 s10.2), without the bytes.
 
 use crate::bytes::divide;
-use crate::time::{Duration, Instant};
+use crate::time::{Due, Duration, Instant};
 
 /// The registration of one account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -10,9 +10,9 @@ pub struct Registration {
     wanted: bool,
     failures: u8,
     /// When to refresh or try again.
-    due_at: Option<Instant>,
+    due_at: Due,
     /// Until when the registrar holds our binding.
-    expires_at: Option<Instant>,
+    expires_at: Due,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -27,17 +27,22 @@ enum State {
 
 impl Registration {
     /// Nothing registered and nothing wanted.
-    pub const IDLE: Self =
-        Self { state: State::Idle, wanted: false, failures: 0, due_at: None, expires_at: None };
+    pub const IDLE: Self = Self {
+        state: State::Idle,
+        wanted: false,
+        failures: 0,
+        due_at: Due::NEVER,
+        expires_at: Due::NEVER,
+    };
 
     /// Whether the registrar holds our binding at `now`, as far as we know.
     pub fn is_registered(&self, now: Instant) -> bool {
-        self.expires_at.is_some_and(|at| at > now)
+        self.expires_at != Due::NEVER && !self.expires_at.is_over(now)
     }
 
     /// Until when the registrar holds our binding.
     pub fn expires_at(&self) -> Option<Instant> {
-        self.expires_at
+        self.expires_at.get()
     }
 
     /// Whether the application wants to be registered.
@@ -47,7 +52,12 @@ impl Registration {
 
     /// When [`Registration::tick`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        if self.state == State::Idle { self.due_at } else { None }
+        self.due().get()
+    }
+
+    /// The same, as slots keep it.
+    pub(crate) fn due(&self) -> Due {
+        if self.state == State::Idle { self.due_at } else { Due::NEVER }
     }
 
     /// The application wants to be registered from now on; due at once, unless it is on its way.
@@ -55,22 +65,22 @@ impl Registration {
         self.wanted = true;
         self.failures = 0;
         // what is on its way already is not sent twice
-        self.due_at = Some(now).filter(|_| self.state != State::Asking);
+        self.due_at = if self.state == State::Asking { Due::NEVER } else { Due::at(now) };
     }
 
     /// The application wants our binding removed; due at once, unless it is on its way.
     pub fn unwant(&mut self, now: Instant) {
         self.wanted = false;
         self.failures = 0;
-        self.due_at = Some(now).filter(|_| self.state != State::Removing);
+        self.due_at = if self.state == State::Removing { Due::NEVER } else { Due::at(now) };
     }
 
     /// The deadline has come: what must be sent. `Some(true)` registers, `Some(false)` removes.
     pub fn tick(&mut self, now: Instant) -> Option<bool> {
-        if self.state != State::Idle || self.due_at.is_none_or(|at| at > now) {
+        if !self.due().is_over(now) {
             return None;
         }
-        self.due_at = None;
+        self.due_at = Due::NEVER;
         self.state = if self.wanted { State::Asking } else { State::Removing };
         Some(self.wanted)
     }
@@ -85,23 +95,23 @@ impl Registration {
     pub fn granted(&mut self, now: Instant, life: Duration, spread: u32) {
         self.state = State::Idle;
         self.failures = 0;
-        self.expires_at = Some(now + life);
-        if self.wanted {
-            self.due_at.get_or_insert(now + refresh_after(life, spread));
+        self.expires_at = Due::at(now + life);
+        if self.wanted && self.due_at == Due::NEVER {
+            self.due_at = Due::at(now + refresh_after(life, spread));
         }
     }
 
     /// What was sent must be sent again at once, changed.
     pub fn again(&mut self, now: Instant) {
         self.state = State::Idle;
-        self.due_at = Some(now);
+        self.due_at = Due::at(now);
     }
 
     /// The registrar removed our binding.
     pub fn removed(&mut self) {
         self.state = State::Idle;
         self.failures = 0;
-        self.expires_at = None;
+        self.expires_at = Due::NEVER;
     }
 
     /// The REGISTER failed. Answers when it is tried again, if it is: `may_retry` says whether
@@ -116,14 +126,14 @@ impl Registration {
         let was_removing = self.state == State::Removing;
         self.state = State::Idle;
         if was_removing {
-            self.expires_at = None; // it runs out at the registrar by itself
+            self.expires_at = Due::NEVER; // it runs out at the registrar by itself
         }
         if self.wanted == was_removing {
             return None; // the other wish came meanwhile and is due
         }
         if !self.wanted || !may_retry {
             self.wanted = false;
-            self.due_at = None;
+            self.due_at = Due::NEVER;
             return None;
         }
         let wait = match retry_after {
@@ -131,7 +141,7 @@ impl Registration {
             None => back_off(self.failures, spread),
         };
         self.failures = self.failures.saturating_add(1);
-        self.due_at = Some(now + wait);
+        self.due_at = Due::at(now + wait);
         Some(wait)
     }
 }

@@ -228,8 +228,8 @@ impl<'a, T: Slot> Table<'a, T> {
     }
 
     /// The soonest deadline of all.
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.lists.soonest(erased(&self.entries)).0.get()
+    pub(crate) fn next_deadline(&self) -> Due {
+        self.lists.soonest(erased(&self.entries)).0
     }
 
     /// A slot whose deadline has come, the soonest first.

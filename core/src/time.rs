@@ -125,12 +125,6 @@ impl Due {
     }
 }
 
-impl From<Option<Instant>> for Due {
-    fn from(at: Option<Instant>) -> Self {
-        at.map_or(Self::NEVER, Self::at)
-    }
-}
-
 impl Add<Duration> for Instant {
     type Output = Self;
 

@@ -130,7 +130,7 @@ impl Endpoint<'_> {
         if slot.transaction.is_some() || slot.resolving != Resolving::No {
             return;
         }
-        let due = slot.registration.deadline().is_some_and(|at| at <= now);
+        let due = slot.registration.due().is_over(now);
         if !due && !slot.query_wanted {
             return;
         }

@@ -3,7 +3,7 @@
 use crate::call::State;
 use crate::sdp::{self, LocalMedia, Origin};
 use crate::table::Id;
-use crate::time::Instant;
+use crate::time::{Due, Instant};
 
 use super::negotiation::Negotiation;
 use super::responding::Response;
@@ -43,7 +43,7 @@ impl Endpoint<'_> {
         self.respond_invite(now, id, 200, Some(media), headers)?;
         self.calls.update(id, |slot| {
             slot.state = State::Answered;
-            slot.deadline = None;
+            slot.deadline = Due::NEVER;
         });
         Ok(Reply::Done)
     }

@@ -7,7 +7,7 @@ use crate::random::Purpose as Draw;
 use crate::sdp::{LocalMedia, Origin};
 use crate::sip::{Message, Method, WriteError, Writer};
 use crate::table::Id;
-use crate::time::Instant;
+use crate::time::{Due, Instant};
 
 use super::accounts::texts_of;
 use super::compose::{ContactKind, Party, Request, hex_text};
@@ -74,7 +74,7 @@ impl Endpoint<'_> {
         let outgoing = state == State::Resolving;
         let limit = if outgoing { self.config.ring_limit } else { self.config.answer_limit };
         let session_id = self.random.u64(Draw::Sdp) >> 2;
-        let deadline = Some(now + limit);
+        let deadline = Due::at(now + limit);
         self.calls.insert(CallSlot {
             state,
             outgoing,
@@ -413,7 +413,7 @@ impl Endpoint<'_> {
                 slot.reason = Some(reason);
                 slot.news.add(News::ENDED);
                 slot.turn = turn;
-                slot.deadline = None;
+                slot.deadline = Due::NEVER;
                 slot.change = Change::None;
             }
         });

@@ -3,7 +3,7 @@
 use crate::random::Purpose as Draw;
 use crate::sdp::Direction;
 use crate::table::Id;
-use crate::time::{Duration, Instant};
+use crate::time::{Due, Duration, Instant};
 
 use crate::call::State;
 
@@ -78,7 +78,7 @@ impl Endpoint<'_> {
         let wait_ms = if slot.outgoing { 2100 + random % 191 * 10 } else { random % 201 * 10 };
         self.calls.update(call, |slot| {
             slot.change = Change::Waiting;
-            slot.deadline = Some(now + Duration::from_millis(wait_ms));
+            slot.deadline = Due::at(now + Duration::from_millis(wait_ms));
         });
     }
 

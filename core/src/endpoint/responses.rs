@@ -6,7 +6,7 @@ use crate::random::Purpose as Draw;
 use crate::sdp::{self, Origin};
 use crate::sip::{ContentType, Head, HeaderName, Message, Method, WriteError, Writer};
 use crate::table::Id;
-use crate::time::Instant;
+use crate::time::{Due, Instant};
 use crate::transaction::Event as Happening;
 
 use super::accounts::texts_of;
@@ -84,7 +84,7 @@ impl Endpoint<'_> {
             match &mut slot.machine {
                 // a first INVITE is bounded by its call; one inside must not wait for ever either
                 Machine::ClientInvite(machine)
-                    if purpose == Purpose::Reinvite && machine.deadline().is_none() =>
+                    if purpose == Purpose::Reinvite && machine.due() == Due::NEVER =>
                 {
                     machine.end_at(change_limit);
                 }
@@ -224,7 +224,7 @@ impl Endpoint<'_> {
         self.calls.update(call, |slot| {
             slot.state = State::Established;
             slot.invite = None;
-            slot.deadline = None;
+            slot.deadline = Due::NEVER;
         });
         match (acked, plan) {
             (true, Some(plan)) => {

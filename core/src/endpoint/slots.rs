@@ -133,7 +133,7 @@ impl Slot for AccountSlot {
     fn deadline(&self) -> Due {
         // the answer to what is on its way, or the resolver's, comes first
         let busy = self.transaction.is_some() || self.resolving != Resolving::No;
-        if busy { Due::NEVER } else { self.registration.deadline().into() }
+        if busy { Due::NEVER } else { self.registration.due() }
     }
 
     fn is_ready(&self) -> bool {
@@ -177,7 +177,7 @@ pub(crate) struct CallSlot {
     pub(crate) turn: u32,
     pub(crate) resolving: Resolving,
     /// Ring or answer limit; in an established call, when to repeat a re-INVITE after a 491.
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) deadline: Due,
 }
 
 /// How far a hold or resume of ours is.
@@ -247,13 +247,13 @@ impl CallSlot {
         change_failure: None,
         turn: 0,
         resolving: Resolving::No,
-        deadline: None,
+        deadline: Due::NEVER,
     };
 }
 
 impl Slot for CallSlot {
     fn deadline(&self) -> Due {
-        self.deadline.into()
+        self.deadline
     }
 
     fn is_ready(&self) -> bool {

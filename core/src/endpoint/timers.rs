@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use crate::call::State;
 use crate::path::{FlowId, Path};
 use crate::table::Id;
-use crate::time::Instant;
+use crate::time::{Due, Instant};
 use crate::transaction::{Event as Happening, Gone};
 
 use super::responding::Response;
@@ -137,7 +137,7 @@ impl Endpoint<'_> {
     fn tick_call(&mut self, now: Instant, id: Id) {
         let Some(slot) = self.calls.get(id) else { return };
         let (state, change, invite) = (slot.state, slot.change, slot.invite);
-        self.calls.update(id, |slot| slot.deadline = None);
+        self.calls.update(id, |slot| slot.deadline = Due::NEVER);
         match state {
             State::Resolving | State::Calling | State::Ringing => {
                 let _ = self.end_call(now, CallId(id), Reason::NoAnswer);
@@ -145,7 +145,7 @@ impl Endpoint<'_> {
             State::Established if change == Change::Waiting && invite.is_some() => {
                 // the peer's own change is not acknowledged yet (RFC 3261 s14.1)
                 let later = now + self.config.t1;
-                self.calls.update(id, |slot| slot.deadline = Some(later));
+                self.calls.update(id, |slot| slot.deadline = Due::at(later));
             }
             State::Established if change == Change::Waiting => {
                 self.calls.update(id, |slot| slot.session_version += 1);
