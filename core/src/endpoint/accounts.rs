@@ -4,7 +4,7 @@ use crate::random::Purpose as Draw;
 use crate::sip::{Contact, HeaderName, Message, Method, StartLine, Uri, Writer};
 use crate::table::{Id, Table};
 use crate::text::Texts;
-use crate::time::{Duration, Instant};
+use crate::time::Duration;
 use crate::transaction::Event as Happening;
 
 use super::auth::Given;
@@ -79,15 +79,11 @@ impl Endpoint<'_> {
     }
 
     #[inline(never)]
-    pub(super) fn delete_account(
-        &mut self,
-        now: Instant,
-        account: AccountId,
-    ) -> Result<Reply, Error> {
+    pub(super) fn delete_account(&mut self, account: AccountId) -> Result<Reply, Error> {
         let AccountId(id) = account;
         self.accounts.get(id).ok_or(Error::Gone)?;
         while let Some(call) = self.live_call_of(id) {
-            self.end_call(now, call, Reason::AccountRemoved)?;
+            self.end_call(call, Reason::AccountRemoved)?;
         }
         self.accounts.remove(id);
         // the text holds a password: do not leave it behind
@@ -97,7 +93,6 @@ impl Endpoint<'_> {
 
     pub(super) fn want_registration(
         &mut self,
-        now: Instant,
         account: AccountId,
         wanted: bool,
     ) -> Result<Reply, Error> {
@@ -107,30 +102,34 @@ impl Endpoint<'_> {
             return Err(Error::State);
         }
         self.accounts.update(id, |slot| {
-            if wanted { slot.registration.want(now) } else { slot.registration.unwant(now) }
+            if wanted {
+                slot.registration.want(self.now)
+            } else {
+                slot.registration.unwant(self.now)
+            }
         });
         Ok(Reply::Done)
     }
 
-    pub(super) fn want_query(&mut self, now: Instant, account: AccountId) -> Result<Reply, Error> {
+    pub(super) fn want_query(&mut self, account: AccountId) -> Result<Reply, Error> {
         let AccountId(id) = account;
         self.accounts.get(id).ok_or(Error::Gone)?;
         if self.account_field(id, field::REGISTRAR).is_empty() {
             return Err(Error::State);
         }
         self.accounts.update(id, |slot| slot.query_wanted = true);
-        self.next_register(now, id);
+        self.next_register(id);
         Ok(Reply::Done)
     }
 
     /// Start what is wanted next of the registrar, unless a REGISTER is on its way: one at a time
     /// (RFC 3261 s10.2).
-    pub(super) fn next_register(&mut self, now: Instant, account: Id) {
+    pub(super) fn next_register(&mut self, account: Id) {
         let Some(slot) = self.accounts.get(account) else { return };
         if slot.transaction.is_some() || slot.resolving != Resolving::No {
             return;
         }
-        let due = slot.registration.due().is_over(now);
+        let due = slot.registration.due().is_over(self.now);
         if !due && !slot.query_wanted {
             return;
         }
@@ -139,7 +138,7 @@ impl Endpoint<'_> {
         }
         if due {
             let register =
-                self.accounts.update(account, |slot| slot.registration.tick(now)).flatten();
+                self.accounts.update(account, |slot| slot.registration.tick(self.now)).flatten();
             if let Some(register) = register {
                 let life = if register {
                     self.accounts.get(account).map_or(0, |slot| slot.expires_s)
@@ -147,13 +146,13 @@ impl Endpoint<'_> {
                     0
                 };
                 let contact = ContactKind::Expires(life);
-                if self.send_register(now, account, Purpose::Register, contact).is_err() {
-                    self.registration_failed(now, account, Reason::NoRoom, true, None);
+                if self.send_register(account, Purpose::Register, contact).is_err() {
+                    self.registration_failed(account, Reason::NoRoom, true, None);
                 }
             }
         } else {
             self.accounts.update(account, |slot| slot.query_wanted = false);
-            if self.send_register(now, account, Purpose::Query, ContactKind::None).is_err() {
+            if self.send_register(account, Purpose::Query, ContactKind::None).is_err() {
                 self.tell_bindings(account, Err(Reason::NoRoom));
             }
         }
@@ -161,7 +160,6 @@ impl Endpoint<'_> {
 
     fn send_register(
         &mut self,
-        now: Instant,
         account: Id,
         purpose: Purpose,
         contact: ContactKind,
@@ -176,9 +174,9 @@ impl Endpoint<'_> {
         let (account_of, path) = (Some(account), path.as_ref());
         let opening =
             Opening { purpose, account: account_of, path, random, cseq, ..Opening::default() };
-        let id = self.open_transaction(now, &opening)?;
+        let id = self.open_transaction(&opening)?;
         let written = self.write_register(account, id, cseq, contact);
-        self.launch_or_close(now, id, written)?;
+        self.launch_or_close(id, written)?;
         self.accounts.update(account, |slot| slot.transaction = Some(id));
         Ok(())
     }
@@ -228,7 +226,6 @@ impl Endpoint<'_> {
     /// A response to a REGISTER of ours.
     pub(super) fn register_answered(
         &mut self,
-        now: Instant,
         transaction: Id,
         received: &Received<'_>,
         status: u16,
@@ -238,30 +235,29 @@ impl Endpoint<'_> {
             200..=299 => Happening::Success,
             _ => Happening::Failure,
         };
-        let is_news = self.drive(now, transaction, event).deliver && status >= 200;
+        let is_news = self.drive(transaction, event).deliver && status >= 200;
         let account = self.transactions.get(transaction).and_then(|slot| slot.account);
         let (Some(account), true) = (account, is_news) else { return };
         if self.accounts.get(account).is_none_or(|slot| slot.transaction != Some(transaction)) {
             return;
         }
         if matches!(status, 401 | 407) {
-            match self.retry_with_credentials(now, transaction, received) {
+            match self.retry_with_credentials(transaction, received) {
                 Ok(_) => {
                     let cseq = self.transactions.get(transaction).map_or(0, |slot| slot.cseq);
                     self.accounts.update(account, |slot| slot.cseq = cseq);
                 }
-                Err(reason) => self.register_over(now, transaction, received, Err(reason)),
+                Err(reason) => self.register_over(transaction, received, Err(reason)),
             }
             return;
         }
         let outcome = if status < 300 { Ok(()) } else { Err(Reason::Rejected(status)) };
-        self.register_over(now, transaction, received, outcome);
+        self.register_over(transaction, received, outcome);
     }
 
     #[inline(never)]
     fn register_over(
         &mut self,
-        now: Instant,
         transaction: Id,
         received: &Received<'_>,
         outcome: Result<(), Reason>,
@@ -274,15 +270,15 @@ impl Endpoint<'_> {
             self.tell_bindings(account, outcome);
         } else {
             match outcome {
-                Ok(()) => self.registered(now, account, transaction, received),
-                Err(reason) => self.register_refused(now, account, received.message, reason),
+                Ok(()) => self.registered(account, transaction, received),
+                Err(reason) => self.register_refused(account, received.message, reason),
             }
         }
-        self.next_register(now, account);
+        self.next_register(account);
     }
 
     #[inline(never)]
-    fn registered(&mut self, now: Instant, account: Id, transaction: Id, received: &Received<'_>) {
+    fn registered(&mut self, account: Id, transaction: Id, received: &Received<'_>) {
         let spread = self.random.u32(Draw::Jitter);
         let Some(slot) = self.accounts.get(account) else { return };
         if slot.registration.is_removing() {
@@ -298,22 +294,16 @@ impl Endpoint<'_> {
             Some(life) if life > 0 => {
                 let span = Duration::from_secs(life.into());
                 self.accounts.update(account, |slot| {
-                    slot.registration.granted(now, span, spread);
+                    slot.registration.granted(self.now, span, spread);
                     slot.raised = false;
                 });
                 self.tell_account(account, AccountNews::Registered { expires_s: life });
             }
-            _ => self.registration_failed(now, account, Reason::ProtocolError, true, None),
+            _ => self.registration_failed(account, Reason::ProtocolError, true, None),
         }
     }
 
-    fn register_refused(
-        &mut self,
-        now: Instant,
-        account: Id,
-        message: &Message<'_>,
-        reason: Reason,
-    ) {
+    fn register_refused(&mut self, account: Id, message: &Message<'_>, reason: Reason) {
         let number = |name| message.header(name).and_then(leading_number);
         if reason == Reason::Rejected(423) {
             let least = number(HeaderName::MinExpires).filter(|s| *s <= LIFE_MAX_S);
@@ -321,7 +311,7 @@ impl Endpoint<'_> {
                 let least = least.filter(|least| *least > slot.expires_s && !slot.raised)?;
                 slot.raised = true; // once until it grants: a server could raise it for ever
                 slot.expires_s = least;
-                slot.registration.again(now);
+                slot.registration.again(self.now);
                 Some(())
             });
             if raised.flatten().is_some() {
@@ -334,28 +324,27 @@ impl Endpoint<'_> {
             _ => false,
         };
         let wait = number(HeaderName::RetryAfter).map(|s| Duration::from_secs(s.into()));
-        self.registration_failed(now, account, reason, may_retry, wait);
+        self.registration_failed(account, reason, may_retry, wait);
     }
 
     pub(super) fn registration_failed(
         &mut self,
-        now: Instant,
         account: Id,
         reason: Reason,
         may_retry: bool,
         wait: Option<Duration>,
     ) {
-        self.forget_challenges(now, account);
+        self.forget_challenges(account);
         let spread = self.random.u32(Draw::Jitter);
         let wait = self
             .accounts
-            .update(account, |slot| slot.registration.failed(now, may_retry, wait, spread));
+            .update(account, |slot| slot.registration.failed(self.now, may_retry, wait, spread));
         let retry_s = wait.flatten().map(|wait| wait.as_secs().max(1) as u32);
         self.tell_account(account, AccountNews::Failed { reason, retry_s });
     }
 
     /// A REGISTER got no answer.
-    pub(super) fn register_lost(&mut self, now: Instant, transaction: Id, reason: Reason) {
+    pub(super) fn register_lost(&mut self, transaction: Id, reason: Reason) {
         let Some(slot) = self.transactions.get(transaction) else { return };
         let (Some(account), purpose) = (slot.account, slot.purpose) else { return };
         if self.accounts.get(account).is_none_or(|slot| slot.transaction != Some(transaction)) {
@@ -369,9 +358,9 @@ impl Endpoint<'_> {
         if purpose == Purpose::Query {
             self.tell_bindings(account, Err(reason));
         } else {
-            self.registration_failed(now, account, reason, true, None);
+            self.registration_failed(account, reason, true, None);
         }
-        self.next_register(now, account);
+        self.next_register(account);
     }
 
     pub(super) fn tell_account(&mut self, account: Id, news: AccountNews) {

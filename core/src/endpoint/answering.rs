@@ -3,7 +3,7 @@
 use crate::call::State;
 use crate::sdp::{self, LocalMedia, Origin};
 use crate::table::Id;
-use crate::time::{Due, Instant};
+use crate::time::Due;
 
 use super::negotiation::Negotiation;
 use super::responding::Response;
@@ -13,7 +13,6 @@ impl Endpoint<'_> {
     #[inline(never)]
     pub(super) fn ring(
         &mut self,
-        now: Instant,
         call: CallId,
         status: u16,
         media: Option<LocalMedia>,
@@ -25,14 +24,13 @@ impl Endpoint<'_> {
         }
         custom::check_all(headers)?;
         self.incoming_transaction(id)?;
-        self.respond_invite(now, id, status, media, headers)?;
+        self.respond_invite(id, status, media, headers)?;
         Ok(Reply::Done)
     }
 
     #[inline(never)]
     pub(super) fn accept(
         &mut self,
-        now: Instant,
         call: CallId,
         media: LocalMedia,
         headers: &[CustomHeader<'_>],
@@ -40,7 +38,7 @@ impl Endpoint<'_> {
         let CallId(id) = call;
         custom::check_all(headers)?;
         self.incoming_transaction(id)?;
-        self.respond_invite(now, id, 200, Some(media), headers)?;
+        self.respond_invite(id, 200, Some(media), headers)?;
         self.calls.update(id, |slot| {
             slot.state = State::Answered;
             slot.deadline = Due::NEVER;
@@ -51,7 +49,6 @@ impl Endpoint<'_> {
     #[inline(never)]
     pub(super) fn decline(
         &mut self,
-        now: Instant,
         call: CallId,
         status: u16,
         headers: &[CustomHeader<'_>],
@@ -62,8 +59,8 @@ impl Endpoint<'_> {
         }
         custom::check_all(headers)?; // the Contacts of a redirection are the application's
         self.incoming_transaction(id)?;
-        self.refuse_call(now, id, status, headers);
-        self.call_over(now, id, Reason::Declined(status));
+        self.refuse_call(id, status, headers);
+        self.call_over(id, Reason::Declined(status));
         Ok(Reply::Done)
     }
 
@@ -76,23 +73,16 @@ impl Endpoint<'_> {
     }
 
     /// Answer the INVITE of an incoming call with a final failure.
-    pub(super) fn refuse_call(
-        &mut self,
-        now: Instant,
-        call: Id,
-        status: u16,
-        headers: &[CustomHeader<'_>],
-    ) {
+    pub(super) fn refuse_call(&mut self, call: Id, status: u16, headers: &[CustomHeader<'_>]) {
         let Some(invite) = self.calls.get(call).and_then(|slot| slot.invite) else { return };
         let dialog = self.calls.get(call).map(|slot| slot.dialog);
         let response = Response { dialog, headers, ..Response::later(invite, status) };
-        self.respond_or_close(now, &response, &mut |writer, _| writer.finish());
+        self.respond_or_close(&response, &mut |writer, _| writer.finish());
     }
 
     /// Answer the INVITE of an incoming call with 1xx or 200, with SDP where media is given.
     fn respond_invite(
         &mut self,
-        now: Instant,
         call: Id,
         status: u16,
         media: Option<LocalMedia>,
@@ -110,7 +100,7 @@ impl Endpoint<'_> {
             Response { dialog: Some(dialog), headers, ..Response::later(invite, status) };
         let Some(media) = media else {
             let len = self.write_response(&response, &mut |writer, _| writer.finish())?;
-            self.send_response(now, invite, status, len);
+            self.send_response(invite, status, len);
             return Ok(());
         };
         let mut session = Negotiation::new(&media, origin, None);
@@ -125,7 +115,7 @@ impl Endpoint<'_> {
             slot.plan = plan.or(slot.plan);
             slot.awaits_answer = late;
         });
-        self.send_response(now, invite, status, len);
+        self.send_response(invite, status, len);
         if plan.is_some() && !early {
             self.tell_media(call, Stage::Agreed);
         }

@@ -6,7 +6,6 @@ use crate::path::Path;
 use crate::random::Purpose as Draw;
 use crate::sip::{Challenge, Credentials, HeaderName, Message, NameAddr, Uri, Writer};
 use crate::table::Id;
-use crate::time::Instant;
 
 use super::accounts::texts_of;
 use super::compose::{Again, Branch, hex_text, write_again};
@@ -43,16 +42,15 @@ impl Endpoint<'_> {
     /// whose old slot must go on acknowledging: there the new slot is the answer.
     pub(super) fn retry_with_credentials(
         &mut self,
-        now: Instant,
         old: Id,
         received: &Received<'_>,
     ) -> Result<Id, Reason> {
         let slot = self.transactions.get(old).ok_or(Reason::NoRoom)?;
         let is_invite = matches!(&slot.machine, Machine::ClientInvite(_));
         let account = slot.account.ok_or(Reason::AuthenticationFailed)?;
-        let (kinds, counts) = self.learn_challenges(now, account, old, received.message)?;
+        let (kinds, counts) = self.learn_challenges(account, old, received.message)?;
         let random = self.random.u64(Draw::Branch);
-        let id = if is_invite { self.fresh_slot(now, old, random)? } else { old };
+        let id = if is_invite { self.fresh_slot(old, random)? } else { old };
         let branch = self.branch_with(id, random);
         let cnonce = self.random.u64(Draw::Cnonce);
         let cseq = self.next_cseq(old);
@@ -62,9 +60,9 @@ impl Endpoint<'_> {
                 slot.random = random;
                 slot.cseq = cseq;
                 slot.given = counts;
-                slot.since = now;
+                slot.since = self.now;
             });
-            self.launch(now, id, len).map_err(|_| Reason::NoRoom)
+            self.launch(id, len).map_err(|_| Reason::NoRoom)
         });
         if let Err(reason) = launched {
             if is_invite {
@@ -89,12 +87,12 @@ impl Endpoint<'_> {
         in_dialog.unwrap_or(last + 1)
     }
 
-    fn fresh_slot(&mut self, now: Instant, old: Id, random: u64) -> Result<Id, Reason> {
+    fn fresh_slot(&mut self, old: Id, random: u64) -> Result<Id, Reason> {
         let slot = self.transactions.get(old).ok_or(Reason::NoRoom)?;
         let (purpose, account, call, path) = (slot.purpose, slot.account, slot.call, slot.path);
         let path = path.as_ref();
         let opening = Opening { purpose, account, call, path, random, ..Opening::default() };
-        self.open_transaction(now, &opening).map_err(|_| Reason::NoRoom)
+        self.open_transaction(&opening).map_err(|_| Reason::NoRoom)
     }
 
     /// Remember what is challenged, if the challenger may have our credentials. Answers which
@@ -103,7 +101,6 @@ impl Endpoint<'_> {
     #[inline(never)]
     fn learn_challenges(
         &mut self,
-        now: Instant,
         account: Id,
         old: Id,
         message: &Message<'_>,
@@ -124,7 +121,7 @@ impl Endpoint<'_> {
             let had = before.is_some();
             let realm = self.expected_realm(account, kind);
             let Some(challenge) = best_challenge(message, *ask, realm, allow_md5) else {
-                self.doubt_realm(now, account, kind);
+                self.doubt_realm(account, kind);
                 return Err(Reason::AuthenticationFailed);
             };
             if let Some(challenge) = &challenge {
@@ -184,11 +181,11 @@ impl Endpoint<'_> {
     /// Begin the next REGISTER without credentials, as if nothing had challenged yet: a challenge
     /// that was damaged on its way may be why the last one failed, and no answer would say so. The
     /// realm that challenged first goes only where nothing shows that it was the true one.
-    pub(super) fn forget_challenges(&mut self, now: Instant, account: Id) {
+    pub(super) fn forget_challenges(&mut self, account: Id) {
         let block = self.account_text.block_mut(self.accounts.place(account));
         self.accounts.update(account, |slot| {
             slot.challenges = [Cached::NONE; 2];
-            if !slot.registration.is_registered(now) {
+            if !slot.registration.is_registered(self.now) {
                 for which in [field::CHALLENGES, field::CHALLENGES + 3] {
                     let _ = slot.text.set(block, which, b""); // shorter always fits
                 }
@@ -198,10 +195,10 @@ impl Endpoint<'_> {
 
     /// Our server names another realm than at first: one of the two was damaged on its way. This
     /// request fails, the next may learn anew. A registration proves the realm of a 401.
-    fn doubt_realm(&mut self, now: Instant, account: Id, kind: usize) {
+    fn doubt_realm(&mut self, account: Id, kind: usize) {
         let block = self.account_text.block_mut(self.accounts.place(account));
         self.accounts.update(account, |slot| {
-            if kind != 0 || !slot.registration.is_registered(now) {
+            if kind != 0 || !slot.registration.is_registered(self.now) {
                 if let Some(place) = slot.challenges.get_mut(kind) {
                     *place = Cached::NONE;
                 }

@@ -7,7 +7,7 @@ use crate::random::Purpose as Draw;
 use crate::sdp::{LocalMedia, Origin};
 use crate::sip::{Message, Method, WriteError, Writer};
 use crate::table::Id;
-use crate::time::{Due, Instant};
+use crate::time::Due;
 
 use super::accounts::texts_of;
 use super::compose::{ContactKind, Party, Request, hex_text};
@@ -28,43 +28,31 @@ type Finish<'f> =
 
 impl Endpoint<'_> {
     #[inline(never)]
-    pub(super) fn place_call(
-        &mut self,
-        now: Instant,
-        call: &OutgoingCall<'_>,
-    ) -> Result<Reply, Error> {
+    pub(super) fn place_call(&mut self, call: &OutgoingCall<'_>) -> Result<Reply, Error> {
         let AccountId(account) = call.account;
         self.accounts.get(account).ok_or(Error::Gone)?;
         let (late, local) = (call.late_offer, Some(call.media.clone()));
-        let id =
-            self.open_call(now, State::Resolving, account, late, local).ok_or(Error::NoRoom)?;
-        if let Err(error) = self.start_call(now, id, account, call) {
+        let id = self.open_call(State::Resolving, account, late, local).ok_or(Error::NoRoom)?;
+        if let Err(error) = self.start_call(id, account, call) {
             self.remove_call(id);
             return Err(error);
         }
         Ok(Reply::Call(CallId(id)))
     }
 
-    fn start_call(
-        &mut self,
-        now: Instant,
-        id: Id,
-        account: Id,
-        call: &OutgoingCall<'_>,
-    ) -> Result<(), Error> {
+    fn start_call(&mut self, id: Id, account: Id, call: &OutgoingCall<'_>) -> Result<(), Error> {
         let dialog = self.open_dialog(id, 0).ok_or(Error::NoRoom)?;
         self.fill_outgoing_dialog(id, dialog, account, call)?;
         let Some(path) = self.first_hop(account, dialog) else {
             self.calls.update(id, |slot| slot.resolving = Resolving::Wanted);
             return Ok(());
         };
-        self.invite(now, id, path)
+        self.invite(id, path)
     }
 
     /// A slot for a new call, of ours or of the peer's.
     pub(super) fn open_call(
         &mut self,
-        now: Instant,
         state: State,
         account: Id,
         late_offer: bool,
@@ -74,7 +62,7 @@ impl Endpoint<'_> {
         let outgoing = state == State::Resolving;
         let limit = if outgoing { self.config.ring_limit } else { self.config.answer_limit };
         let session_id = self.random.u64(Draw::Sdp) >> 2;
-        let deadline = Due::at(now + limit);
+        let deadline = Due::at(self.now + limit);
         self.calls.insert(CallSlot {
             state,
             outgoing,
@@ -186,29 +174,29 @@ impl Endpoint<'_> {
         self.known_path(&read_uri(self.dialog_field(dialog, field::TARGET))?)
     }
 
-    pub(super) fn call_resolved(&mut self, now: Instant, id: Id, path: Option<Path>) {
+    pub(super) fn call_resolved(&mut self, id: Id, path: Option<Path>) {
         let Some(slot) = self.calls.get(id) else { return };
         if slot.state != State::Resolving || slot.resolving == Resolving::No {
             return;
         }
         self.calls.update(id, |slot| slot.resolving = Resolving::No);
         let outcome = match path {
-            Some(path) => self.invite(now, id, path).map_err(|error| match error {
+            Some(path) => self.invite(id, path).map_err(|error| match error {
                 Error::TooLong => Reason::TooLong,
                 _ => Reason::NoRoom,
             }),
             None => Err(Reason::Unreachable),
         };
         if let Err(reason) = outcome {
-            self.call_over(now, id, reason);
+            self.call_over(id, reason);
         }
     }
 
     /// Send the first INVITE.
-    fn invite(&mut self, now: Instant, call: Id, path: Path) -> Result<(), Error> {
+    fn invite(&mut self, call: Id, path: Path) -> Result<(), Error> {
         let dialog = self.calls.get(call).ok_or(Error::Gone)?.dialog;
         self.dialogs.update(dialog, |slot| slot.path = Some(path));
-        self.send_invite(now, call, Purpose::Invite, Need::New)?;
+        self.send_invite(call, Purpose::Invite, Need::New)?;
         self.calls.update(call, |slot| slot.state = State::Calling);
         Ok(())
     }
@@ -216,14 +204,13 @@ impl Endpoint<'_> {
     /// Send an INVITE, the first or one inside the dialog, with our offer unless it is late.
     pub(super) fn send_invite(
         &mut self,
-        now: Instant,
         call: Id,
         purpose: Purpose,
         need: Need,
     ) -> Result<(), Error> {
-        let id = self.open_request(now, call, purpose, need)?;
+        let id = self.open_request(call, purpose, need)?;
         let written = self.write_invite(call, id);
-        self.launch_or_close(now, id, written)?;
+        self.launch_or_close(id, written)?;
         self.calls.update(call, |slot| slot.invite = Some(id));
         Ok(())
     }
@@ -244,7 +231,6 @@ impl Endpoint<'_> {
     /// A slot for a request inside a call, with the next CSeq.
     pub(super) fn open_request(
         &mut self,
-        now: Instant,
         call: Id,
         purpose: Purpose,
         need: Need,
@@ -260,10 +246,7 @@ impl Endpoint<'_> {
         });
         let cseq = next.ok_or(Error::Gone)?;
         let (account, call, keys) = (Some(account), Some(call), [0; KEYS]);
-        self.open_transaction(
-            now,
-            &Opening { need, purpose, account, call, path, random, cseq, keys },
-        )
+        self.open_transaction(&Opening { need, purpose, account, call, path, random, cseq, keys })
     }
 
     /// Put a request inside a dialog into the scratch buffer. `finish` ends it; it may read what the
@@ -314,24 +297,19 @@ impl Endpoint<'_> {
     }
 
     #[inline(never)]
-    pub(super) fn end_call(
-        &mut self,
-        now: Instant,
-        call: CallId,
-        reason: Reason,
-    ) -> Result<Reply, Error> {
+    pub(super) fn end_call(&mut self, call: CallId, reason: Reason) -> Result<Reply, Error> {
         let CallId(id) = call;
         let slot = self.live_call(id)?;
         match slot.state {
             State::Resolving | State::Calling => {
                 let reason = if reason == Reason::HungUp { Reason::Cancelled } else { reason };
-                self.call_over(now, id, reason);
+                self.call_over(id, reason);
             }
             State::Ringing => {
                 let status = if reason == Reason::NoAnswer { 480 } else { 603 };
-                self.refuse_call(now, id, status, &[]);
+                self.refuse_call(id, status, &[]);
                 let declined = reason == Reason::HungUp;
-                self.call_over(now, id, if declined { Reason::Declined(status) } else { reason });
+                self.call_over(id, if declined { Reason::Declined(status) } else { reason });
             }
             State::Answered => {
                 // no BYE before the ACK (RFC 3261 s15): it goes out when that comes
@@ -341,30 +319,30 @@ impl Endpoint<'_> {
                 });
                 self.tell_end(id, reason);
             }
-            State::Established => self.bye(now, id, reason),
+            State::Established => self.bye(id, reason),
             State::Idle | State::Ending | State::Over => {}
         }
         Ok(Reply::Done)
     }
 
     /// Send BYE; the call is over for the application at once, its slot waits for the response.
-    pub(super) fn bye(&mut self, now: Instant, call: Id, reason: Reason) {
-        self.cancel_open_invite(now, call);
+    pub(super) fn bye(&mut self, call: Id, reason: Reason) {
+        self.cancel_open_invite(call);
         self.calls.update(call, |slot| slot.state = State::Ending);
         self.tell_end(call, reason);
-        let sent = self.open_request(now, call, Purpose::Bye, Need::Reserved).and_then(|id| {
+        let sent = self.open_request(call, Purpose::Bye, Need::Reserved).and_then(|id| {
             let written =
                 self.write_in_dialog(call, id, Method::Bye, &[], &mut |writer, _| writer.finish());
-            self.launch_or_close(now, id, written)
+            self.launch_or_close(id, written)
         });
         if sent.is_err() {
             self.stats.refused_no_room += 1;
-            self.call_over(now, call, reason);
+            self.call_over(call, reason);
         }
     }
 
     /// Cancel an INVITE that has no final response, as soon as that is allowed, and let go of it.
-    pub(super) fn cancel(&mut self, now: Instant, invite: Id) {
+    pub(super) fn cancel(&mut self, invite: Id) {
         let timing = self.timing_of(invite);
         self.transactions.update(invite, |slot| {
             slot.call = None;
@@ -374,15 +352,15 @@ impl Endpoint<'_> {
             if let Machine::ClientInvite(machine) = &slot.machine {
                 slot.cancel = Cancel::Wanted;
                 if machine.is_proceeding() {
-                    slot.begin_cancel(now, &timing);
+                    slot.begin_cancel(self.now, &timing);
                 }
             }
         });
     }
 
     /// Nothing more is to come of a call: tell the application, then free it.
-    pub(super) fn call_over(&mut self, now: Instant, call: Id, reason: Reason) {
-        self.cancel_open_invite(now, call);
+    pub(super) fn call_over(&mut self, call: Id, reason: Reason) {
+        self.cancel_open_invite(call);
         self.calls.update(call, |slot| {
             slot.state = State::Over;
             slot.resolving = Resolving::No;
@@ -395,13 +373,13 @@ impl Endpoint<'_> {
 
     /// An INVITE of ours that is open when its call ends would wait for ever, since only its call
     /// limits how long it may ring.
-    fn cancel_open_invite(&mut self, now: Instant, call: Id) {
+    fn cancel_open_invite(&mut self, call: Id) {
         let Some(invite) = self.calls.get(call).and_then(|slot| slot.invite) else { return };
         let is_open = self.transactions.get(invite).is_some_and(
             |slot| matches!(&slot.machine, Machine::ClientInvite(machine) if machine.is_open()),
         );
         if is_open {
-            self.cancel(now, invite);
+            self.cancel(invite);
             self.calls.update(call, |slot| slot.invite = None);
         }
     }
@@ -473,12 +451,12 @@ impl Endpoint<'_> {
         }
     }
 
-    pub(super) fn media_went_silent(&mut self, now: Instant, call: CallId) -> Result<Reply, Error> {
+    pub(super) fn media_went_silent(&mut self, call: CallId) -> Result<Reply, Error> {
         let CallId(id) = call;
         let slot = self.live_call(id)?;
         let hears = slot.plan.is_some_and(|plan| plan.direction.receives());
         if slot.state == State::Established && hears {
-            self.bye(now, id, Reason::MediaSilent);
+            self.bye(id, Reason::MediaSilent);
         }
         Ok(Reply::Done)
     }

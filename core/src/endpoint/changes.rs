@@ -3,7 +3,7 @@
 use crate::random::Purpose as Draw;
 use crate::sdp::Direction;
 use crate::table::Id;
-use crate::time::{Due, Duration, Instant};
+use crate::time::{Due, Duration};
 
 use crate::call::State;
 
@@ -14,12 +14,7 @@ use super::{CallId, Endpoint, Error, Reason, Reply, Stage};
 
 impl Endpoint<'_> {
     #[inline(never)]
-    pub(super) fn change_hold(
-        &mut self,
-        now: Instant,
-        call: CallId,
-        hold: bool,
-    ) -> Result<Reply, Error> {
+    pub(super) fn change_hold(&mut self, call: CallId, hold: bool) -> Result<Reply, Error> {
         let CallId(id) = call;
         let slot = self.live_call(id)?;
         let busy = slot.change != Change::None || slot.invite.is_some();
@@ -30,7 +25,7 @@ impl Endpoint<'_> {
         let before = slot.local.as_ref().map_or(Direction::SendRecv, |local| local.direction);
         self.set_direction(id, direction);
         self.calls.update(id, |slot| slot.session_version += 1);
-        if let Err(error) = self.send_invite(now, id, Purpose::Reinvite, Need::Reserved) {
+        if let Err(error) = self.send_invite(id, Purpose::Reinvite, Need::Reserved) {
             self.set_direction(id, before);
             return Err(error);
         }
@@ -71,14 +66,14 @@ impl Endpoint<'_> {
     }
 
     /// Both sides changed the call at once: wait and repeat (RFC 3261 s14.1).
-    pub(super) fn glare(&mut self, now: Instant, call: Id) {
+    pub(super) fn glare(&mut self, call: Id) {
         let random = u64::from(self.random.u32(Draw::Jitter));
         let Some(slot) = self.calls.get(call) else { return };
         // the owner of the Call-ID waits 2.1 to 4 s, the other 0 to 2 s, in steps of 10 ms
         let wait_ms = if slot.outgoing { 2100 + random % 191 * 10 } else { random % 201 * 10 };
         self.calls.update(call, |slot| {
             slot.change = Change::Waiting;
-            slot.deadline = Due::at(now + Duration::from_millis(wait_ms));
+            slot.deadline = Due::at(self.now + Duration::from_millis(wait_ms));
         });
     }
 

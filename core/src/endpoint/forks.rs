@@ -5,7 +5,6 @@ use crate::path::Path;
 use crate::random::Purpose as Draw;
 use crate::sip::{HeaderName, Method, Writer};
 use crate::table::Id;
-use crate::time::Instant;
 
 use super::accounts::texts_of;
 use super::compose::{self, Branch};
@@ -19,7 +18,7 @@ impl Endpoint<'_> {
     /// A 2xx that nobody wants, of another fork (RFC 3261 s13.2.2.4) or of a re-INVITE whose call
     /// is over: its ACK is written from the response itself, and a fork's BYE, once. Answers
     /// whether the ACK is on its way.
-    pub(super) fn end_fork(&mut self, now: Instant, id: Id, received: &Received<'_>) -> bool {
+    pub(super) fn end_fork(&mut self, id: Id, received: &Received<'_>) -> bool {
         let Some(slot) = self.transactions.get(id) else { return false };
         let (account, cseq, forks) = (slot.account, slot.cseq, slot.forks);
         let has_bye = slot.purpose == Purpose::Reinvite; // that of its call
@@ -40,10 +39,10 @@ impl Endpoint<'_> {
         let random = self.random.u64(Draw::Branch);
         let (path, keys) = (Some(&way), [key, 0]);
         let opening = Opening { account, path, random, cseq: cseq + 1, keys, ..Opening::default() };
-        let Ok(bye_id) = self.open_transaction(now, &opening) else { return true };
+        let Ok(bye_id) = self.open_transaction(&opening) else { return true };
         let branch = self.branch(bye_id);
         let written = self.write_fork(received, (Method::Bye, cseq + 1), &way, branch, account);
-        let _ = self.launch_or_close(now, bye_id, written);
+        let _ = self.launch_or_close(bye_id, written);
         true
     }
 

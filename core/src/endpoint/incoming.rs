@@ -4,7 +4,6 @@ use crate::call::State;
 use crate::sdp::{self, LocalMedia};
 use crate::sip::{ContentType, Head, HeaderName, Message, Method, Writer};
 use crate::table::Id;
-use crate::time::Instant;
 use crate::transaction::{Event as Happening, ServerRequest};
 
 use super::calls::SDP;
@@ -16,27 +15,27 @@ use super::{Endpoint, Error, Methods, Reason, Stage};
 
 impl Endpoint<'_> {
     #[inline(never)]
-    pub(super) fn on_request(&mut self, now: Instant, received: &Received<'_>) {
+    pub(super) fn on_request(&mut self, received: &Received<'_>) {
         let head = received.head;
         let method = head.cseq.method;
         if method == Method::Ack {
-            self.acknowledge(now, received);
+            self.acknowledge(received);
             return;
         }
         if let Some(transaction) = self.find_server(head, method) {
             self.stats.repeated += 1;
-            self.drive(now, transaction, Happening::Request);
+            self.drive(transaction, Happening::Request);
             return;
         }
         if method == Method::Cancel {
-            self.give_up(now, received);
+            self.give_up(received);
             return;
         }
         if self.refused_by_rule(received) {
             return;
         }
         if head.to_tag.is_some() {
-            self.request_inside(now, received);
+            self.request_inside(received);
             return;
         }
         if self.is_merged(head) {
@@ -44,12 +43,12 @@ impl Endpoint<'_> {
             return;
         }
         match method {
-            Method::Invite => self.incoming_call(now, received),
+            Method::Invite => self.incoming_call(received),
             Method::Bye | Method::Prack | Method::Update => self.refuse(received, 481),
             Method::Options if !self.config.methods.contains(Methods::OPTIONS) => {
                 self.answer_options(received);
             }
-            _ if self.is_taken(method) => self.take_request(now, received, None),
+            _ if self.is_taken(method) => self.take_request(received, None),
             _ => self.refuse_method(received),
         }
     }
@@ -129,14 +128,14 @@ impl Endpoint<'_> {
     }
 
     /// Hand a request to the application.
-    pub(super) fn take_request(&mut self, now: Instant, received: &Received<'_>, call: Option<Id>) {
+    pub(super) fn take_request(&mut self, received: &Received<'_>, call: Option<Id>) {
         let need = if call.is_some() { Need::Reserved } else { Need::New };
         let account = match call {
             Some(call) => self.calls.get(call).map(|slot| slot.account),
             None => self.account_for(received),
         };
         let turn = self.turn;
-        match self.keep_request(now, received, (need, Purpose::Request), call, account) {
+        match self.keep_request(received, (need, Purpose::Request), call, account) {
             Ok(id) => {
                 self.transactions.update(id, |slot| {
                     slot.news = Some(RequestNews::Request);
@@ -151,13 +150,12 @@ impl Endpoint<'_> {
     /// with.
     fn keep_request(
         &mut self,
-        now: Instant,
         received: &Received<'_>,
         (need, purpose): (Need, Purpose),
         call: Option<Id>,
         account: Option<Id>,
     ) -> Result<Id, u16> {
-        let id = self.open_server(now, received, need, purpose).map_err(|_| 503_u16)?;
+        let id = self.open_server(received, need, purpose).map_err(|_| 503_u16)?;
         let Some(buffer) = self.buffers.keep_message(received.message) else {
             self.close_transaction(id);
             return Err(513);
@@ -171,7 +169,7 @@ impl Endpoint<'_> {
     }
 
     #[inline(never)]
-    fn incoming_call(&mut self, now: Instant, received: &Received<'_>) {
+    fn incoming_call(&mut self, received: &Received<'_>) {
         let message = received.message;
         let accepts = |value: &[u8]| {
             let kind = value.split(|byte| *byte == b';').next().unwrap_or(value).trim_ascii();
@@ -203,8 +201,8 @@ impl Endpoint<'_> {
                 return;
             }
         }
-        if let Err(status) = self.new_incoming_call(now, received, account, late_offer) {
-            self.refuse_for_good(now, received, status);
+        if let Err(status) = self.new_incoming_call(received, account, late_offer) {
+            self.refuse_for_good(received, status);
         }
     }
 
@@ -213,36 +211,35 @@ impl Endpoint<'_> {
     ///
     /// The machine is that of other requests: it answers each copy and repeats nothing by itself,
     /// so that a forged INVITE is answered with no more than one response.
-    fn refuse_for_good(&mut self, now: Instant, received: &Received<'_>, status: u16) {
+    fn refuse_for_good(&mut self, received: &Received<'_>, status: u16) {
         // a message that is too long today is too long for ever
         if status == 513 || self.is_tight(self.calls.len()) {
             self.refuse(received, status);
             return;
         }
-        let opened = self.open_server(now, received, Need::New, Purpose::None);
+        let opened = self.open_server(received, Need::New, Purpose::None);
         let Ok(id) = opened else {
             self.refuse(received, status);
             return;
         };
         let timing = self.timing_of(id);
         self.transactions.update(id, |slot| {
-            slot.machine = Machine::ServerRequest(ServerRequest::start(now, &timing));
+            slot.machine = Machine::ServerRequest(ServerRequest::start(self.now, &timing));
         });
-        self.answer_given(now, received, id, status);
+        self.answer_given(received, id, status);
         self.stats.refused += 1;
     }
 
     #[inline(never)]
     fn new_incoming_call(
         &mut self,
-        now: Instant,
         received: &Received<'_>,
         account: Id,
         late_offer: bool,
     ) -> Result<(), u16> {
-        let opened = self.open_call(now, State::Ringing, account, late_offer, None);
+        let opened = self.open_call(State::Ringing, account, late_offer, None);
         let call = opened.ok_or(486_u16)?;
-        let made = self.fill_incoming_call(now, received, call, account);
+        let made = self.fill_incoming_call(received, call, account);
         match made {
             Ok(()) => self.tell_call(call, News::INCOMING),
             Err(_) => self.remove_call(call),
@@ -252,7 +249,6 @@ impl Endpoint<'_> {
 
     fn fill_incoming_call(
         &mut self,
-        now: Instant,
         received: &Received<'_>,
         call: Id,
         account: Id,
@@ -261,7 +257,7 @@ impl Endpoint<'_> {
         let random = self.random_tag();
         self.fill_incoming_dialog(received, call, dialog, random).map_err(|_| 513_u16)?;
         let kind = (Need::New, Purpose::Invite);
-        let id = self.keep_request(now, received, kind, Some(call), Some(account))?;
+        let id = self.keep_request(received, kind, Some(call), Some(account))?;
         self.transactions.update(id, |slot| slot.random = random);
         self.calls.update(call, |slot| slot.invite = Some(id));
         Ok(())
@@ -294,7 +290,7 @@ impl Endpoint<'_> {
 
     /// An ACK: for a final failure it has the INVITE's branch, for a 2xx its own.
     #[inline(never)]
-    fn acknowledge(&mut self, now: Instant, received: &Received<'_>) {
+    fn acknowledge(&mut self, received: &Received<'_>) {
         let head = received.head;
         // an ACK for a refusal that the caller saw instead is none for our 2xx
         let by_branch =
@@ -311,13 +307,13 @@ impl Endpoint<'_> {
             return;
         };
         let was_2xx = self.awaits_ack(id);
-        self.drive(now, id, Happening::Ack);
+        self.drive(id, Happening::Ack);
         let slot = self.transactions.get(id);
         let Some(call) = slot.filter(|_| was_2xx).and_then(|slot| slot.call) else {
             self.forget_response(id);
             return;
         };
-        self.call_acknowledged(now, call, id, Some(received));
+        self.call_acknowledged(call, id, Some(received));
         self.forget_response(id);
     }
 
@@ -353,7 +349,6 @@ impl Endpoint<'_> {
     /// Our 200 was acknowledged, by an ACK or by a later request that proves it.
     pub(super) fn call_acknowledged(
         &mut self,
-        now: Instant,
         call: Id,
         transaction: Id,
         ack: Option<&Received<'_>>,
@@ -389,7 +384,7 @@ impl Endpoint<'_> {
         }
         if hang_up {
             self.calls.update(call, |slot| slot.bye_wanted = false);
-            self.bye(now, call, Reason::HungUp);
+            self.bye(call, Reason::HungUp);
         } else if first {
             self.calls.update(call, |slot| slot.state = State::Established);
             if !failed {
@@ -397,7 +392,7 @@ impl Endpoint<'_> {
             }
         }
         if failed && !hang_up {
-            self.bye(now, call, Reason::NotAcceptable);
+            self.bye(call, Reason::NotAcceptable);
         }
     }
 
@@ -408,7 +403,7 @@ impl Endpoint<'_> {
 
     /// A CANCEL (RFC 3261 s9.2).
     #[inline(never)]
-    fn give_up(&mut self, now: Instant, received: &Received<'_>) {
+    fn give_up(&mut self, received: &Received<'_>) {
         // from the hop that sent the INVITE, or from nobody (RFC 3261 s22.1)
         let same_hop = |id: &Id| {
             let path = self.transactions.get(*id).and_then(|slot| slot.path);
@@ -427,8 +422,8 @@ impl Endpoint<'_> {
         self.reply(received.message, &received.path, 200, tag, &|_| {});
         if let (true, Some(call)) = (open, call) {
             self.keep_inbox(received.message);
-            self.refuse_call(now, call, 487, &[]);
-            self.call_over(now, call, Reason::CallerGaveUp);
+            self.refuse_call(call, 487, &[]);
+            self.call_over(call, Reason::CallerGaveUp);
         }
     }
 

@@ -5,7 +5,6 @@ use crate::random::Purpose as Draw;
 use crate::sdp::{self, Origin};
 use crate::sip::{HeaderName, Method};
 use crate::table::Id;
-use crate::time::Instant;
 
 use super::calls::SDP;
 use super::compose::write_allow;
@@ -18,7 +17,7 @@ use super::{Endpoint, Reason, Stage};
 
 impl Endpoint<'_> {
     #[inline(never)]
-    pub(super) fn request_inside(&mut self, now: Instant, received: &Received<'_>) {
+    pub(super) fn request_inside(&mut self, received: &Received<'_>) {
         let head = received.head;
         let Some((call, dialog)) = self.find_dialog(head) else {
             self.refuse(received, 481);
@@ -33,40 +32,40 @@ impl Endpoint<'_> {
         self.dialogs.update(dialog, |slot| slot.remote_cseq = head.cseq.number);
         let method = head.cseq.method;
         match method {
-            Method::Bye => self.peer_hung_up(now, received, call),
-            Method::Invite => self.reinvited(now, received, call, dialog),
-            Method::Options if !self.is_taken(method) => self.options_inside(now, received),
+            Method::Bye => self.peer_hung_up(received, call),
+            Method::Invite => self.reinvited(received, call, dialog),
+            Method::Options if !self.is_taken(method) => self.options_inside(received),
             // the application was told the end of this call: nobody takes it any more
             _ if self.is_taken(method) && self.live_call(call).is_err() => {
                 self.refuse(received, 481);
             }
-            _ if self.is_taken(method) => self.take_request(now, received, Some(call)),
+            _ if self.is_taken(method) => self.take_request(received, Some(call)),
             _ => self.refuse_method(received),
         }
     }
 
     #[inline(never)]
-    fn peer_hung_up(&mut self, now: Instant, received: &Received<'_>, call: Id) {
+    fn peer_hung_up(&mut self, received: &Received<'_>, call: Id) {
         let state = self.calls.get(call).map_or(State::Over, |slot| slot.state);
-        self.answer_inside(now, received, 200);
+        self.answer_inside(received, 200);
         self.keep_inbox(received.message);
         if state == State::Ringing {
-            self.refuse_call(now, call, 487, &[]); // RFC 3261 s15.1.2
+            self.refuse_call(call, 487, &[]); // RFC 3261 s15.1.2
         }
         let reason =
             if state == State::Ringing { Reason::CallerGaveUp } else { Reason::PeerHungUp };
-        self.call_over(now, call, reason);
+        self.call_over(call, reason);
     }
 
     #[inline(never)]
-    fn options_inside(&mut self, now: Instant, received: &Received<'_>) {
-        let opened = self.open_server(now, received, Need::Reserved, Purpose::None);
+    fn options_inside(&mut self, received: &Received<'_>) {
+        let opened = self.open_server(received, Need::Reserved, Purpose::None);
         let Ok(id) = opened else {
             self.refuse(received, 503);
             return;
         };
         let methods = self.config.methods;
-        self.respond_or_close(now, &Response::at_once(id, received, 200), &mut |writer, _| {
+        self.respond_or_close(&Response::at_once(id, received, 200), &mut |writer, _| {
             write_allow(writer, methods);
             writer.header(HeaderName::Accept, SDP);
             writer.finish()
@@ -75,27 +74,27 @@ impl Endpoint<'_> {
 
     /// A re-INVITE: the peer holds, resumes, moves its media, or asks for our offer.
     #[inline(never)]
-    fn reinvited(&mut self, now: Instant, received: &Received<'_>, call: Id, dialog: Id) {
+    fn reinvited(&mut self, received: &Received<'_>, call: Id, dialog: Id) {
         let Some(slot) = self.calls.get(call) else { return };
         let (state, change, invite) = (slot.state, slot.change, slot.invite);
         if matches!(state, State::Answered | State::Established) && !slot.awaits_answer {
             // the ACK was lost or is late: this request proves that our 200 arrived
             if let Some(invite) = invite.filter(|invite| self.awaits_ack(*invite)) {
-                self.drive(now, invite, crate::transaction::Event::Ack);
-                self.call_acknowledged(now, call, invite, None);
+                self.drive(invite, crate::transaction::Event::Ack);
+                self.call_acknowledged(call, invite, None);
             }
         }
         let Some(slot) = self.calls.get(call) else { return };
         let in_order = slot.state == State::Established && !slot.awaits_answer;
         match state {
-            State::Ringing => return self.refuse_with_retry_after(now, received),
+            State::Ringing => return self.refuse_with_retry_after(received),
             State::Calling | State::Answered if !in_order => {
-                self.answer_inside(now, received, 491);
+                self.answer_inside(received, 491);
                 return;
             }
             _ if !in_order || change == Change::Sent => {
                 let status = if slot.state == State::Established { 491 } else { 481 };
-                self.answer_inside(now, received, status);
+                self.answer_inside(received, status);
                 return;
             }
             _ => {}
@@ -107,11 +106,11 @@ impl Endpoint<'_> {
             self.refuse(received, 513);
             return;
         }
-        self.answer_reinvite(now, received, call, dialog);
+        self.answer_reinvite(received, call, dialog);
     }
 
     /// A second INVITE before the first is answered (RFC 3261 s14.2).
-    fn refuse_with_retry_after(&mut self, _now: Instant, received: &Received<'_>) {
+    fn refuse_with_retry_after(&mut self, received: &Received<'_>) {
         let seconds = self.random.u32(Draw::Jitter) % 11;
         self.refuse_with(received, 500, &|writer| {
             writer.header_number(HeaderName::RetryAfter, seconds.into());
@@ -119,13 +118,13 @@ impl Endpoint<'_> {
     }
 
     #[inline(never)]
-    fn answer_reinvite(&mut self, now: Instant, received: &Received<'_>, call: Id, dialog: Id) {
+    fn answer_reinvite(&mut self, received: &Received<'_>, call: Id, dialog: Id) {
         let Some(slot) = self.calls.get(call) else { return };
         let Some(local) = slot.local.clone() else { return };
         let version = slot.session_version + 1;
         let origin = Origin { session_id: slot.session_id, version };
         let (account, shape, old) = (slot.account, slot.shape, slot.plan);
-        let opened = self.open_server(now, received, Need::Reserved, Purpose::Reinvite);
+        let opened = self.open_server(received, Need::Reserved, Purpose::Reinvite);
         let Ok(id) = opened else {
             self.refuse(received, 503);
             return;
@@ -143,7 +142,7 @@ impl Endpoint<'_> {
         });
         let Negotiation { plan, shape: sent_shape, refused, .. } = session;
         let Ok(len) = written else {
-            self.refuse_reinvite(now, received, id, refused.map_or(500, |error| error.status()));
+            self.refuse_reinvite(received, id, refused.map_or(500, |error| error.status()));
             return;
         };
         if let Some(earlier) = self.calls.get(call).and_then(|slot| slot.invite) {
@@ -156,15 +155,15 @@ impl Endpoint<'_> {
             slot.plan = plan.or(slot.plan);
             slot.awaits_answer = late;
         });
-        self.send_response(now, id, 200, len);
+        self.send_response(id, 200, len);
         if plan.is_some() && plan != old {
             self.keep_inbox(received.message);
             self.tell_media(call, Stage::Agreed);
         }
     }
 
-    fn refuse_reinvite(&mut self, now: Instant, received: &Received<'_>, id: Id, status: u16) {
-        self.answer_given(now, received, id, status);
+    fn refuse_reinvite(&mut self, received: &Received<'_>, id: Id, status: u16) {
+        self.answer_given(received, id, status);
         self.transactions.update(id, |slot| slot.call = None);
     }
 }

@@ -120,6 +120,8 @@ pub struct Endpoint<'a> {
     buffers: Kept<'a>,
     /// The message of this turn, kept for the events that it causes.
     inbox: Option<BufferId>,
+    /// The time of this turn, as the driver gave it: read by all that the turn does.
+    now: Instant,
     /// Counts inputs and commands, so that an event knows whether the inbox is its message.
     turn: u32,
     /// Where messages are put together.
@@ -161,6 +163,7 @@ impl<'a> Endpoint<'a> {
                 storage.message_bytes,
             )),
             inbox: None,
+            now: Instant::ZERO,
             turn: 0,
             scratch: storage.scratch,
             reply: storage.reply,
@@ -173,14 +176,14 @@ impl<'a> Endpoint<'a> {
     /// Put one input in. Never fails: what makes no sense is counted and dropped.
     #[cfg_attr(target_os = "none", inline(always))] // as `command`
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
-        self.begin_turn();
+        self.begin_turn(now);
         match input {
-            Input::Message { path, bytes } => self.receive(now, path, bytes),
-            Input::Resolved { query, targets } => self.resolved(now, query, targets),
-            Input::SendFailed { path } => self.send_failed(now, path),
-            Input::Closed { flow } => self.flow_closed(now, flow),
+            Input::Message { path, bytes } => self.receive(path, bytes),
+            Input::Resolved { query, targets } => self.resolved(query, targets),
+            Input::SendFailed { path } => self.send_failed(path),
+            Input::Closed { flow } => self.flow_closed(flow),
             Input::Connected { .. } => {} // the driver sends what waits for the connection
-            Input::LocalAddress { old, new } => self.local_address(now, old, new),
+            Input::LocalAddress { old, new } => self.local_address(old, new),
         }
     }
 
@@ -191,30 +194,30 @@ impl<'a> Endpoint<'a> {
     // Where flash is small, what no caller commands need not be linked.
     #[cfg_attr(target_os = "none", inline(always))]
     pub fn command(&mut self, now: Instant, command: Command<'_>) -> Result<Reply, Error> {
-        self.begin_turn();
+        self.begin_turn(now);
         match command {
             Command::AddAccount(account) => self.insert_account(&account),
-            Command::RemoveAccount(account) => self.delete_account(now, account),
-            Command::Register(account) => self.want_registration(now, account, true),
-            Command::Unregister(account) => self.want_registration(now, account, false),
-            Command::QueryBindings(account) => self.want_query(now, account),
-            Command::Call(call) => self.place_call(now, &call),
+            Command::RemoveAccount(account) => self.delete_account(account),
+            Command::Register(account) => self.want_registration(account, true),
+            Command::Unregister(account) => self.want_registration(account, false),
+            Command::QueryBindings(account) => self.want_query(account),
+            Command::Call(call) => self.place_call(&call),
             Command::Progress { call, status, media, headers } => {
-                self.ring(now, call, status, media, headers)
+                self.ring(call, status, media, headers)
             }
-            Command::Answer { call, media, headers } => self.accept(now, call, media, headers),
-            Command::Reject { call, status, headers } => self.decline(now, call, status, headers),
-            Command::HangUp(call) => self.end_call(now, call, Reason::HungUp),
-            Command::Hold(call) => self.change_hold(now, call, true),
-            Command::Resume(call) => self.change_hold(now, call, false),
-            Command::Request(request) => self.send_request(now, &request),
+            Command::Answer { call, media, headers } => self.accept(call, media, headers),
+            Command::Reject { call, status, headers } => self.decline(call, status, headers),
+            Command::HangUp(call) => self.end_call(call, Reason::HungUp),
+            Command::Hold(call) => self.change_hold(call, true),
+            Command::Resume(call) => self.change_hold(call, false),
+            Command::Request(request) => self.send_request(&request),
             Command::RequestInCall { call, method, headers, body } => {
-                self.send_request_inside(now, call, method, headers, body)
+                self.send_request_inside(call, method, headers, body)
             }
             Command::Respond { request, status, headers, body } => {
-                self.answer_request(now, request, status, headers, body)
+                self.answer_request(request, status, headers, body)
             }
-            Command::MediaSilent(call) => self.media_went_silent(now, call),
+            Command::MediaSilent(call) => self.media_went_silent(call),
         }
     }
 
@@ -229,7 +232,8 @@ impl<'a> Endpoint<'a> {
         &self.stats
     }
 
-    fn begin_turn(&mut self) {
+    fn begin_turn(&mut self, now: Instant) {
+        self.now = now;
         self.turn = self.turn.wrapping_add(1);
         if let Some(buffer) = self.inbox.take() {
             self.buffers.give(buffer);

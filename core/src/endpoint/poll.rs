@@ -43,11 +43,12 @@ impl Endpoint<'_> {
     /// The next thing to do, until there is none. Also lets deadlines that have come take effect.
     #[cfg_attr(target_os = "none", inline(never))] // for its frame
     pub fn poll_action(&mut self, now: Instant) -> Option<Action<'_>> {
+        self.now = now;
         let choice = loop {
             if let Some(choice) = self.choose() {
                 break choice;
             }
-            if !self.fire_one(now) {
+            if !self.fire_one() {
                 return None;
             }
         };

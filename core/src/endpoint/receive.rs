@@ -2,7 +2,6 @@
 
 use crate::path::Path;
 use crate::sip::{Head, HeaderName, Message, Method, StartLine, Via, Writer};
-use crate::time::Instant;
 
 use super::Endpoint;
 use super::compose;
@@ -17,14 +16,14 @@ pub(super) struct Received<'m> {
 
 impl Endpoint<'_> {
     #[inline(never)] // its frame is large
-    pub(super) fn receive(&mut self, now: Instant, path: Path, bytes: &[u8]) {
+    pub(super) fn receive(&mut self, path: Path, bytes: &[u8]) {
         // CRLFs between messages and as keep-alive (RFC 3261 s7.5, RFC 5626 s3.5.1)
         let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
         let Some(bytes) = start.and_then(|start| bytes.get(start..)) else { return };
         self.stats.received += 1;
         // looked at where they stand: a copy of each would lie under all that follows
         match &Message::parse(bytes) {
-            Ok(message) => self.receive_whole(now, path, message),
+            Ok(message) => self.receive_whole(path, message),
             Err(_) => {
                 self.stats.malformed += 1;
                 if let Some(message) = Message::salvage(bytes) {
@@ -34,13 +33,13 @@ impl Endpoint<'_> {
         }
     }
 
-    fn receive_whole(&mut self, now: Instant, path: Path, message: &Message<'_>) {
+    fn receive_whole(&mut self, path: Path, message: &Message<'_>) {
         match &Head::parse(message) {
             Ok(head) => {
                 let received = Received { path, message, head };
                 match head.start {
-                    StartLine::Request { .. } => self.on_request(now, &received),
-                    StartLine::Response { status, .. } => self.on_response(now, &received, status),
+                    StartLine::Request { .. } => self.on_request(&received),
+                    StartLine::Response { status, .. } => self.on_response(&received, status),
                 }
             }
             Err(error) => {

@@ -5,7 +5,6 @@ use crate::path::Path;
 use crate::random::Purpose as Draw;
 use crate::sip::{Message, Method, Uri, WriteError, Writer};
 use crate::table::Id;
-use crate::time::Instant;
 
 use super::accounts::texts_of;
 use super::compose::{self, ContactKind, Party, Request, hex_text};
@@ -22,11 +21,7 @@ use super::{
 
 impl Endpoint<'_> {
     #[inline(never)]
-    pub(super) fn send_request(
-        &mut self,
-        now: Instant,
-        request: &OutgoingRequest<'_>,
-    ) -> Result<Reply, Error> {
+    pub(super) fn send_request(&mut self, request: &OutgoingRequest<'_>) -> Result<Reply, Error> {
         let AccountId(account) = request.account;
         self.accounts.get(account).ok_or(Error::Gone)?;
         check(request.method, request.headers)?;
@@ -48,12 +43,12 @@ impl Endpoint<'_> {
             cseq: self.random.u32(Draw::CSeq) >> 4,
             ..Opening::default()
         };
-        let id = self.open_transaction(now, &opening)?;
+        let id = self.open_transaction(&opening)?;
         if path.is_none() {
             self.transactions.update(id, |slot| slot.resolving = Resolving::Wanted);
         }
         let written = self.write_outside(account, id, request);
-        self.launch_or_close(now, id, written)?;
+        self.launch_or_close(id, written)?;
         Ok(Reply::Request(RequestId(id)))
     }
 
@@ -101,12 +96,7 @@ impl Endpoint<'_> {
     }
 
     /// The way is known now: add what depends on it, and send.
-    pub(super) fn complete_request(
-        &mut self,
-        now: Instant,
-        id: Id,
-        path: Path,
-    ) -> Result<(), Reason> {
+    pub(super) fn complete_request(&mut self, id: Id, path: Path) -> Result<(), Reason> {
         let branch = self.branch(id);
         let slot = self.transactions.get(id).ok_or(Reason::NoRoom)?;
         let buffer = slot.message.as_ref().ok_or(Reason::NoRoom)?;
@@ -122,13 +112,12 @@ impl Endpoint<'_> {
             _ => writer.finish(),
         };
         let len = len.map_err(|_| Reason::TooLong)?;
-        self.launch(now, id, len).map_err(|_| Reason::NoRoom)
+        self.launch(id, len).map_err(|_| Reason::NoRoom)
     }
 
     #[inline(never)]
     pub(super) fn send_request_inside(
         &mut self,
-        now: Instant,
         call: CallId,
         method: &str,
         headers: &[CustomHeader<'_>],
@@ -143,25 +132,19 @@ impl Endpoint<'_> {
         if method == Method::Register {
             return Err(Error::Invalid);
         }
-        let id = self.open_request(now, call, Purpose::Request, Need::New)?;
+        let id = self.open_request(call, Purpose::Request, Need::New)?;
         let written =
             self.write_in_dialog(call, id, method, headers, &mut |writer, _| finish(writer, body));
-        self.launch_or_close(now, id, written)?;
+        self.launch_or_close(id, written)?;
         Ok(Reply::Request(RequestId(id)))
     }
 
-    pub(super) fn request_answered(
-        &mut self,
-        now: Instant,
-        id: Id,
-        received: &Received<'_>,
-        status: u16,
-    ) {
-        if !self.drive(now, id, happening(status)).deliver || status < 200 {
+    pub(super) fn request_answered(&mut self, id: Id, received: &Received<'_>, status: u16) {
+        if !self.drive(id, happening(status)).deliver || status < 200 {
             return;
         }
         if matches!(status, 401 | 407) {
-            match self.retry_with_credentials(now, id, received) {
+            match self.retry_with_credentials(id, received) {
                 Ok(_) => return,
                 Err(Reason::AuthenticationFailed) => {}
                 Err(reason) => return self.request_over(id, Err(reason)),
@@ -196,7 +179,6 @@ impl Endpoint<'_> {
     #[inline(never)]
     pub(super) fn answer_request(
         &mut self,
-        now: Instant,
         request: RequestId,
         status: u16,
         headers: &[CustomHeader<'_>],
@@ -215,7 +197,7 @@ impl Endpoint<'_> {
         let dialog = slot.call.and_then(|call| self.calls.get(call)).map(|slot| slot.dialog);
         let response = Response { dialog, headers, ..Response::later(id, status) };
         let len = self.write_response(&response, &mut |writer, _| finish(writer, body))?;
-        self.send_response(now, id, status, len);
+        self.send_response(id, status, len);
         Ok(Reply::Done)
     }
 }

@@ -3,7 +3,6 @@
 use crate::path::{Path, Transport};
 use crate::sip::Uri;
 use crate::table::Id;
-use crate::time::Instant;
 
 use super::dialogs::{address_of, read_uri, transport_of};
 use super::slots::{Purpose, Resolving};
@@ -63,17 +62,17 @@ impl Endpoint<'_> {
     }
 
     #[inline(never)]
-    pub(super) fn resolved(&mut self, now: Instant, query: QueryId, targets: &[Path]) {
+    pub(super) fn resolved(&mut self, query: QueryId, targets: &[Path]) {
         let path = targets.first().copied();
         match query.asker() {
-            Some(Asker::Account(id)) => self.account_resolved(now, id, path),
-            Some(Asker::Call(id)) => self.call_resolved(now, id, path),
-            Some(Asker::Request(id)) => self.request_resolved(now, id, path),
+            Some(Asker::Account(id)) => self.account_resolved(id, path),
+            Some(Asker::Call(id)) => self.call_resolved(id, path),
+            Some(Asker::Request(id)) => self.request_resolved(id, path),
             None => {}
         }
     }
 
-    fn account_resolved(&mut self, now: Instant, id: Id, path: Option<Path>) {
+    fn account_resolved(&mut self, id: Id, path: Option<Path>) {
         let Some(slot) = self.accounts.get(id) else { return };
         if slot.resolving == Resolving::No {
             return;
@@ -83,19 +82,19 @@ impl Endpoint<'_> {
             slot.server = path;
         });
         if path.is_some() {
-            self.next_register(now, id);
+            self.next_register(id);
             return;
         }
-        let due = self.accounts.update(id, |slot| slot.registration.tick(now)).flatten();
+        let due = self.accounts.update(id, |slot| slot.registration.tick(self.now)).flatten();
         if due.is_some() {
-            self.registration_failed(now, id, Reason::Unreachable, true, None);
+            self.registration_failed(id, Reason::Unreachable, true, None);
         }
         if self.accounts.update(id, |slot| core::mem::take(&mut slot.query_wanted)) == Some(true) {
             self.tell_bindings(id, Err(Reason::Unreachable));
         }
     }
 
-    fn request_resolved(&mut self, now: Instant, id: Id, path: Option<Path>) {
+    fn request_resolved(&mut self, id: Id, path: Option<Path>) {
         let Some(slot) = self.transactions.get(id) else { return };
         if slot.resolving == Resolving::No || slot.purpose != Purpose::Request {
             return;
@@ -105,7 +104,7 @@ impl Endpoint<'_> {
             slot.path = path;
         });
         let sent = match path {
-            Some(path) => self.complete_request(now, id, path),
+            Some(path) => self.complete_request(id, path),
             None => Err(Reason::Unreachable),
         };
         if let Err(reason) = sent {

@@ -2,7 +2,6 @@
 
 use crate::sip::{HeaderName, Message, Method, WriteError, Writer};
 use crate::table::Id;
-use crate::time::Instant;
 
 use super::accounts::texts_of;
 use super::compose::{self, write_allow};
@@ -106,43 +105,27 @@ impl Endpoint<'_> {
     }
 
     /// Answer a request inside a dialog at once, remembering the response for its repetitions.
-    pub(super) fn answer_inside(
-        &mut self,
-        now: Instant,
-        received: &Received<'_>,
-        status: u16,
-    ) -> Option<Id> {
-        let opened = self.open_server(now, received, Need::Reserved, Purpose::None);
+    pub(super) fn answer_inside(&mut self, received: &Received<'_>, status: u16) -> Option<Id> {
+        let opened = self.open_server(received, Need::Reserved, Purpose::None);
         let Ok(id) = opened else {
             self.refuse(received, status); // without a memory; a repetition may get 481
             return None;
         };
-        self.answer_given(now, received, id, status);
+        self.answer_given(received, id, status);
         Some(id)
     }
 
     /// Answer the request of a new transaction at once, with nothing but a status.
-    pub(super) fn answer_given(
-        &mut self,
-        now: Instant,
-        received: &Received<'_>,
-        id: Id,
-        status: u16,
-    ) {
-        self.respond_or_close(now, &Response::at_once(id, received, status), &mut |writer, _| {
+    pub(super) fn answer_given(&mut self, received: &Received<'_>, id: Id, status: u16) {
+        self.respond_or_close(&Response::at_once(id, received, status), &mut |writer, _| {
             writer.finish()
         });
     }
 
     /// Write and send a response; a transaction whose response cannot be written ends.
-    pub(super) fn respond_or_close(
-        &mut self,
-        now: Instant,
-        response: &Response<'_>,
-        finish: Finish<'_>,
-    ) {
+    pub(super) fn respond_or_close(&mut self, response: &Response<'_>, finish: Finish<'_>) {
         match self.write_response(response, finish) {
-            Ok(len) => self.send_response(now, response.id, response.status, len),
+            Ok(len) => self.send_response(response.id, response.status, len),
             Err(_) => self.close_transaction(response.id),
         }
     }

@@ -6,7 +6,7 @@ use crate::random::Purpose as Draw;
 use crate::sdp::{self, Origin};
 use crate::sip::{ContentType, Head, HeaderName, Message, Method, WriteError, Writer};
 use crate::table::Id;
-use crate::time::{Due, Instant};
+use crate::time::Due;
 use crate::transaction::Event as Happening;
 
 use super::accounts::texts_of;
@@ -19,7 +19,7 @@ use super::{Endpoint, Error, Reason, Stage};
 
 impl Endpoint<'_> {
     #[inline(never)]
-    pub(super) fn on_response(&mut self, now: Instant, received: &Received<'_>, status: u16) {
+    pub(super) fn on_response(&mut self, received: &Received<'_>, status: u16) {
         // more than one Via: it was meant for somebody before us (RFC 3261 s8.1.3.3)
         let found =
             if received.head.via_count == 1 { self.find_client(received.head) } else { None };
@@ -29,27 +29,27 @@ impl Endpoint<'_> {
         };
         let purpose = self.transactions.get(id).map_or(Purpose::None, |slot| slot.purpose);
         if received.head.cseq.method == Method::Cancel {
-            self.drive_cancel(now, id, happening(status));
+            self.drive_cancel(id, happening(status));
             return;
         }
         match purpose {
             Purpose::Register | Purpose::Query => {
-                self.register_answered(now, id, received, status);
+                self.register_answered(id, received, status);
             }
-            Purpose::Invite | Purpose::Reinvite => self.invite_answered(now, id, received, status),
-            Purpose::Bye => self.bye_answered(now, id, received, status),
-            Purpose::Request => self.request_answered(now, id, received, status),
+            Purpose::Invite | Purpose::Reinvite => self.invite_answered(id, received, status),
+            Purpose::Bye => self.bye_answered(id, received, status),
+            Purpose::Request => self.request_answered(id, received, status),
             Purpose::None => {
-                self.drive(now, id, happening(status));
-                self.keep_in_mind(now, id);
+                self.drive(id, happening(status));
+                self.keep_in_mind(id);
             }
         }
     }
 
     /// The BYE of a surplus fork is remembered as long as copies of the fork's 2xx may come (timer M
     /// of RFC 6026 s7.2): else the next one would get a second BYE with the same CSeq.
-    fn keep_in_mind(&mut self, now: Instant, id: Id) {
-        let until = now + self.timing(None).give_up();
+    fn keep_in_mind(&mut self, id: Id) {
+        let until = self.now + self.timing(None).give_up();
         self.transactions.update(id, |slot| {
             if let (Machine::ClientRequest(machine), true) = (&mut slot.machine, slot.keys[0] != 0)
             {
@@ -59,27 +59,27 @@ impl Endpoint<'_> {
     }
 
     #[inline(never)]
-    fn invite_answered(&mut self, now: Instant, id: Id, received: &Received<'_>, status: u16) {
-        let effect = self.drive(now, id, happening(status));
+    fn invite_answered(&mut self, id: Id, received: &Received<'_>, status: u16) {
+        let effect = self.drive(id, happening(status));
         if !effect.deliver {
             return;
         }
         match status {
-            100..=199 => self.invite_progresses(now, id, received, status),
-            200..=299 => self.invite_accepted(now, id, received),
-            _ => self.invite_failed(now, id, received, status),
+            100..=199 => self.invite_progresses(id, received, status),
+            200..=299 => self.invite_accepted(id, received),
+            _ => self.invite_failed(id, received, status),
         }
     }
 
     #[inline(never)]
-    fn invite_progresses(&mut self, now: Instant, id: Id, received: &Received<'_>, status: u16) {
+    fn invite_progresses(&mut self, id: Id, received: &Received<'_>, status: u16) {
         let timing = self.timing_of(id);
         let Some(slot) = self.transactions.get(id) else { return };
         let (call, purpose) = (slot.call, slot.purpose);
-        let change_limit = now + self.config.ring_limit;
+        let change_limit = self.now + self.config.ring_limit;
         self.transactions.update(id, |slot| {
             if matches!(slot.cancel, Cancel::Wanted) {
-                slot.begin_cancel(now, &timing);
+                slot.begin_cancel(self.now, &timing);
             }
             match &mut slot.machine {
                 // a first INVITE is bounded by its call; one inside must not wait for ever either
@@ -149,7 +149,7 @@ impl Endpoint<'_> {
     }
 
     #[inline(never)]
-    fn invite_accepted(&mut self, now: Instant, id: Id, received: &Received<'_>) {
+    fn invite_accepted(&mut self, id: Id, received: &Received<'_>) {
         let Some(slot) = self.transactions.get(id) else { return };
         let kept = slot.message.as_ref().map_or(&[][..], |buffer| self.buffers.get(buffer));
         if kept.is_empty() {
@@ -162,7 +162,7 @@ impl Endpoint<'_> {
             if same {
                 self.transactions.update(id, |slot| slot.send_message = true);
             } else {
-                self.end_fork(now, id, received);
+                self.end_fork(id, received);
             }
             return;
         }
@@ -172,11 +172,11 @@ impl Endpoint<'_> {
             None if purpose == Purpose::Reinvite => self.acknowledge_late(id, received),
             None => {
                 // we gave up before: the call that stands now must go
-                if self.end_fork(now, id, received) {
+                if self.end_fork(id, received) {
                     self.mark_acked(id, received);
                 }
             }
-            Some(call) if purpose == Purpose::Invite => self.call_answered(now, id, call, received),
+            Some(call) if purpose == Purpose::Invite => self.call_answered(id, call, received),
             Some(call) => self.change_accepted(id, call, received),
         }
     }
@@ -199,7 +199,7 @@ impl Endpoint<'_> {
 
     /// The first 2xx of a call of ours.
     #[inline(never)]
-    fn call_answered(&mut self, now: Instant, id: Id, call: Id, received: &Received<'_>) {
+    fn call_answered(&mut self, id: Id, call: Id, received: &Received<'_>) {
         self.keep_inbox(received.message);
         let tag = received.head.to_tag.unwrap_or(b"");
         let Some(first) = self.calls.get(call).map(|slot| slot.dialog) else { return };
@@ -214,10 +214,10 @@ impl Endpoint<'_> {
         let cseq = self.transactions.get(id).map_or(0, |slot| slot.cseq);
         self.dialogs.update(dialog, |slot| slot.local_cseq = slot.local_cseq.max(cseq));
         if self.learn_from_response(dialog, received).is_err() {
-            if self.end_fork(now, id, received) {
+            if self.end_fork(id, received) {
                 self.mark_acked(id, received);
             }
-            self.call_over(now, call, Reason::TooLong);
+            self.call_over(call, Reason::TooLong);
             return;
         }
         let (acked, plan) = self.acknowledge_2xx(id, call, received);
@@ -231,8 +231,8 @@ impl Endpoint<'_> {
                 self.tell_call(call, News::ESTABLISHED);
                 self.set_plan(call, plan);
             }
-            (true, None) => self.bye(now, call, Reason::NotAcceptable),
-            (false, _) => self.bye(now, call, Reason::TooLong),
+            (true, None) => self.bye(call, Reason::NotAcceptable),
+            (false, _) => self.bye(call, Reason::TooLong),
         }
     }
 
@@ -357,14 +357,14 @@ impl Endpoint<'_> {
     }
 
     #[inline(never)]
-    fn invite_failed(&mut self, now: Instant, id: Id, received: &Received<'_>, status: u16) {
+    fn invite_failed(&mut self, id: Id, received: &Received<'_>, status: u16) {
         let Some(slot) = self.transactions.get(id) else { return };
         let (call, purpose) = (slot.call, slot.purpose);
         let call = call.filter(|call| self.goes_on(*call));
         let mut retried = false;
         let mut reason = Reason::Rejected(status);
         if let (401 | 407, Some(call)) = (status, call) {
-            match self.retry_with_credentials(now, id, received) {
+            match self.retry_with_credentials(id, received) {
                 Ok(next) => {
                     retried = true;
                     self.invite_moved(call, next);
@@ -376,15 +376,15 @@ impl Endpoint<'_> {
         let Some(call) = call.filter(|_| !retried) else { return };
         self.keep_inbox(received.message);
         if purpose == Purpose::Invite {
-            self.call_over(now, call, reason);
+            self.call_over(call, reason);
             return;
         }
         self.calls.update(call, |slot| slot.invite = None);
         match status {
-            491 => self.glare(now, call),
+            491 => self.glare(call),
             // the dialog is gone at the peer (RFC 3261 s12.2.1.2)
-            481 => self.call_over(now, call, Reason::Rejected(481)),
-            408 => self.bye(now, call, Reason::TimedOut),
+            481 => self.call_over(call, Reason::Rejected(481)),
+            408 => self.bye(call, Reason::TimedOut),
             _ => self.change_refused(call, reason),
         }
     }
@@ -419,12 +419,12 @@ impl Endpoint<'_> {
         }
     }
 
-    fn bye_answered(&mut self, now: Instant, id: Id, received: &Received<'_>, status: u16) {
-        if !self.drive(now, id, happening(status)).deliver || status < 200 {
+    fn bye_answered(&mut self, id: Id, received: &Received<'_>, status: u16) {
+        if !self.drive(id, happening(status)).deliver || status < 200 {
             return;
         }
         let retried =
-            matches!(status, 401 | 407) && self.retry_with_credentials(now, id, received).is_ok();
+            matches!(status, 401 | 407) && self.retry_with_credentials(id, received).is_ok();
         if !retried {
             self.bye_over(id);
             self.forget_request(id);

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use crate::call::State;
 use crate::path::{FlowId, Path};
 use crate::table::Id;
-use crate::time::{Due, Instant};
+use crate::time::Due;
 use crate::transaction::{Event as Happening, Gone};
 
 use super::responding::Response;
@@ -16,15 +16,15 @@ use super::{CallId, Endpoint, Reason};
 impl Endpoint<'_> {
     /// Let the slot whose deadline came first have its turn; `false` where none has come.
     #[inline(never)]
-    pub(super) fn fire_one(&mut self, now: Instant) -> bool {
+    pub(super) fn fire_one(&mut self) -> bool {
         // all that the turn's message caused is told: what a deadline causes has no message
-        self.begin_turn();
-        if let Some(id) = self.transactions.expired(now) {
-            self.tick_transaction(now, id);
-        } else if let Some(id) = self.calls.expired(now) {
-            self.tick_call(now, id);
-        } else if let Some(id) = self.accounts.expired(now) {
-            self.next_register(now, id);
+        self.begin_turn(self.now);
+        if let Some(id) = self.transactions.expired(self.now) {
+            self.tick_transaction(id);
+        } else if let Some(id) = self.calls.expired(self.now) {
+            self.tick_call(id);
+        } else if let Some(id) = self.accounts.expired(self.now) {
+            self.next_register(id);
         } else {
             return false;
         }
@@ -32,30 +32,30 @@ impl Endpoint<'_> {
     }
 
     #[inline(never)]
-    fn tick_transaction(&mut self, now: Instant, id: Id) {
+    fn tick_transaction(&mut self, id: Id) {
         if self.transactions.get(id).is_some_and(|slot| matches!(slot.machine, Machine::Idle)) {
             self.request_over(id, Err(Reason::Unreachable));
             return;
         }
-        self.drive_cancel(now, id, Happening::Tick);
-        let effect = self.drive(now, id, Happening::Tick);
+        self.drive_cancel(id, Happening::Tick);
+        let effect = self.drive(id, Happening::Tick);
         if effect.deliver {
-            self.answer_for_the_application(now, id);
+            self.answer_for_the_application(id);
         }
         match effect.gone {
             None | Some(Gone::Done) => {}
-            Some(Gone::TimedOut) => self.transaction_failed(now, id, Reason::TimedOut),
-            Some(Gone::TransportError) => self.transaction_failed(now, id, Reason::Unreachable),
-            Some(Gone::AckMissing) => self.transaction_failed(now, id, Reason::AckMissing),
+            Some(Gone::TimedOut) => self.transaction_failed(id, Reason::TimedOut),
+            Some(Gone::TransportError) => self.transaction_failed(id, Reason::Unreachable),
+            Some(Gone::AckMissing) => self.transaction_failed(id, Reason::AckMissing),
         }
     }
 
     /// Put an event into the machine of a CANCEL, where there is one.
-    pub(super) fn drive_cancel(&mut self, now: Instant, id: Id, event: Happening) {
+    pub(super) fn drive_cancel(&mut self, id: Id, event: Happening) {
         let timing = self.timing_of(id);
         self.transactions.update(id, |slot| {
             if let Cancel::Sent(machine, send) = &mut slot.cancel {
-                let effect = machine.on(event, now, &timing);
+                let effect = machine.on(event, self.now, &timing);
                 *send |= effect.transmit != crate::transaction::Transmit::Nothing;
                 if effect.gone.is_some() || machine.is_completed() {
                     slot.cancel = Cancel::Done; // a repeated response meets nothing and is dropped
@@ -66,7 +66,7 @@ impl Endpoint<'_> {
 
     /// A request was not answered in time: 100 for an INVITE after 200 ms, 500 for anything else
     /// shortly before the peer gives up.
-    fn answer_for_the_application(&mut self, now: Instant, id: Id) {
+    fn answer_for_the_application(&mut self, id: Id) {
         let is_invite = self
             .transactions
             .get(id)
@@ -74,7 +74,7 @@ impl Endpoint<'_> {
         let status = if is_invite { 100 } else { 500 };
         let response = Response::later(id, status);
         match self.write_response(&response, &mut |writer, _| writer.finish()) {
-            Ok(len) => self.send_response(now, id, status, len),
+            Ok(len) => self.send_response(id, status, len),
             // without a 100 the peer goes on asking, which is only louder
             Err(_) if is_invite => {}
             Err(_) => self.close_transaction(id),
@@ -82,7 +82,7 @@ impl Endpoint<'_> {
     }
 
     /// A transaction ended without what it was for.
-    pub(super) fn transaction_failed(&mut self, now: Instant, id: Id, reason: Reason) {
+    pub(super) fn transaction_failed(&mut self, id: Id, reason: Reason) {
         let Some(slot) = self.transactions.get(id) else { return };
         let (purpose, call) = (slot.purpose, slot.call);
         let is_server =
@@ -94,17 +94,17 @@ impl Endpoint<'_> {
         };
         let live_call = call.filter(waits);
         match purpose {
-            Purpose::Register | Purpose::Query => self.register_lost(now, id, reason),
-            Purpose::Invite if is_server => self.ack_never_came(now, call, reason),
-            Purpose::Reinvite if is_server => self.ack_never_came(now, call, reason),
+            Purpose::Register | Purpose::Query => self.register_lost(id, reason),
+            Purpose::Invite if is_server => self.ack_never_came(call, reason),
+            Purpose::Reinvite if is_server => self.ack_never_came(call, reason),
             Purpose::Invite => {
                 if let Some(call) = live_call {
-                    self.call_over(now, call, reason);
+                    self.call_over(call, reason);
                 }
             }
             Purpose::Reinvite => {
                 if let Some(call) = live_call {
-                    self.bye(now, call, reason); // RFC 3261 s14.1: as if it were a 408
+                    self.bye(call, reason); // RFC 3261 s14.1: as if it were a 408
                 }
             }
             Purpose::Bye => self.bye_over(id),
@@ -118,38 +118,38 @@ impl Endpoint<'_> {
     }
 
     /// Nobody acknowledged our 200: the call ends with BYE (RFC 3261 s13.3.1.4).
-    fn ack_never_came(&mut self, now: Instant, call: Option<Id>, reason: Reason) {
+    fn ack_never_came(&mut self, call: Option<Id>, reason: Reason) {
         let Some(call) = call else { return };
         let Some(slot) = self.calls.get(call) else { return };
         match slot.state {
             State::Answered | State::Established if slot.reason.is_none() => {
-                self.bye(now, call, reason);
+                self.bye(call, reason);
             }
             State::Ending if slot.bye_wanted => {
                 self.calls.update(call, |slot| slot.bye_wanted = false);
-                self.bye(now, call, reason);
+                self.bye(call, reason);
             }
             _ => {}
         }
     }
 
     #[inline(never)]
-    fn tick_call(&mut self, now: Instant, id: Id) {
+    fn tick_call(&mut self, id: Id) {
         let Some(slot) = self.calls.get(id) else { return };
         let (state, change, invite) = (slot.state, slot.change, slot.invite);
         self.calls.update(id, |slot| slot.deadline = Due::NEVER);
         match state {
             State::Resolving | State::Calling | State::Ringing => {
-                let _ = self.end_call(now, CallId(id), Reason::NoAnswer);
+                let _ = self.end_call(CallId(id), Reason::NoAnswer);
             }
             State::Established if change == Change::Waiting && invite.is_some() => {
                 // the peer's own change is not acknowledged yet (RFC 3261 s14.1)
-                let later = now + self.config.t1;
+                let later = self.now + self.config.t1;
                 self.calls.update(id, |slot| slot.deadline = Due::at(later));
             }
             State::Established if change == Change::Waiting => {
                 self.calls.update(id, |slot| slot.session_version += 1);
-                match self.send_invite(now, id, Purpose::Reinvite, Need::Reserved) {
+                match self.send_invite(id, Purpose::Reinvite, Need::Reserved) {
                     Ok(()) => {
                         self.calls.update(id, |slot| slot.change = Change::Sent);
                     }
@@ -163,20 +163,20 @@ impl Endpoint<'_> {
     /// The transport says that nothing can be sent along this path. What only waits for time to
     /// pass is left alone; an unreachable answer can be forged, so an established call survives it.
     #[inline(never)]
-    pub(super) fn send_failed(&mut self, now: Instant, path: Path) {
-        self.fail_where(now, |slot_path| {
+    pub(super) fn send_failed(&mut self, path: Path) {
+        self.fail_where(|slot_path| {
             slot_path.transport == path.transport && slot_path.remote == path.remote
         });
     }
 
     #[inline(never)]
-    pub(super) fn flow_closed(&mut self, now: Instant, flow: FlowId) {
+    pub(super) fn flow_closed(&mut self, flow: FlowId) {
         if flow != FlowId::DATAGRAM {
-            self.fail_where(now, |path| path.flow == flow);
+            self.fail_where(|path| path.flow == flow);
         }
     }
 
-    fn fail_where(&mut self, now: Instant, fits: impl Fn(&Path) -> bool) {
+    fn fail_where(&mut self, fits: impl Fn(&Path) -> bool) {
         let mut from = 0;
         while let Some(id) = self.transactions.next_from(&mut from) {
             let Some(slot) = self.transactions.get(id) else { return };
@@ -185,8 +185,8 @@ impl Endpoint<'_> {
             if !is_client || !slot.path.as_ref().is_some_and(&fits) {
                 continue;
             }
-            if self.drive(now, id, Happening::TransportError).gone.is_some() {
-                self.transaction_failed(now, id, Reason::Unreachable);
+            if self.drive(id, Happening::TransportError).gone.is_some() {
+                self.transaction_failed(id, Reason::Unreachable);
             }
         }
     }
@@ -194,13 +194,13 @@ impl Endpoint<'_> {
     /// Our address changed: registrations renew from the new one, calls end, since their media
     /// cannot follow without the driver.
     #[inline(never)]
-    pub(super) fn local_address(&mut self, now: Instant, old: SocketAddr, new: SocketAddr) {
+    pub(super) fn local_address(&mut self, old: SocketAddr, new: SocketAddr) {
         if self.config.local == Some(old) {
             self.config.local = Some(new);
         }
         let mut from = 0;
         while let Some(id) = self.accounts.next_from(&mut from) {
-            self.account_moved(now, id, old);
+            self.account_moved(id, old);
         }
         let mut from = 0;
         while let Some(id) = self.calls.next_from(&mut from) {
@@ -215,7 +215,7 @@ impl Endpoint<'_> {
                 })
             });
             if moved == Some(true) {
-                let _ = self.end_call(now, CallId(id), Reason::AddressLost);
+                let _ = self.end_call(CallId(id), Reason::AddressLost);
             }
         }
     }
@@ -223,14 +223,14 @@ impl Endpoint<'_> {
 
 impl Endpoint<'_> {
     #[inline(never)]
-    fn account_moved(&mut self, now: Instant, id: Id, old: SocketAddr) {
+    fn account_moved(&mut self, id: Id, old: SocketAddr) {
         let moved = self.accounts.update(id, |slot| {
             if slot.server.is_none_or(|path| path.local != old) {
                 return None;
             }
             slot.server = None;
             if slot.registration.is_wanted() || slot.transaction.is_some() {
-                slot.registration.again(now);
+                slot.registration.again(self.now);
             }
             slot.transaction.take()
         });

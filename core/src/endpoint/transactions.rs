@@ -9,7 +9,6 @@ use crate::index::KEYS;
 use crate::path::Path;
 use crate::sip::{Head, HeaderName, Message, Method, StartLine};
 use crate::table::Id;
-use crate::time::Instant;
 use crate::transaction::{
     ClientInvite, ClientRequest, Effect, Event, Gone, ServerInvite, ServerRequest, Timing, Transmit,
 };
@@ -60,11 +59,7 @@ impl Endpoint<'_> {
     }
 
     /// A slot for a new transaction. Where all are in use the oldest lingerer gives way.
-    pub(super) fn open_transaction(
-        &mut self,
-        now: Instant,
-        opening: &Opening<'_>,
-    ) -> Result<Id, Error> {
+    pub(super) fn open_transaction(&mut self, opening: &Opening<'_>) -> Result<Id, Error> {
         let reserve = match opening.need {
             Need::New => self.calls.len(),
             Need::Reserved => 0,
@@ -84,7 +79,7 @@ impl Endpoint<'_> {
             random,
             cseq,
             keys,
-            since: now,
+            since: self.now,
             ..TransactionSlot::IDLE
         };
         let id = self.transactions.insert(slot).ok_or(Error::NoRoom)?;
@@ -145,7 +140,7 @@ impl Endpoint<'_> {
     }
 
     /// Keep what stands in the scratch buffer as the request of a client transaction, and start it.
-    pub(super) fn launch(&mut self, now: Instant, id: Id, len: usize) -> Result<(), Error> {
+    pub(super) fn launch(&mut self, id: Id, len: usize) -> Result<(), Error> {
         self.forget_request(id);
         let message = self.keep_scratch(len)?;
         let timing = self.timing_of(id);
@@ -155,9 +150,9 @@ impl Endpoint<'_> {
             if slot.path.is_some() {
                 slot.machine = match slot.purpose {
                     Purpose::Invite | Purpose::Reinvite => {
-                        Machine::ClientInvite(ClientInvite::start(now, &timing))
+                        Machine::ClientInvite(ClientInvite::start(self.now, &timing))
                     }
-                    _ => Machine::ClientRequest(ClientRequest::start(now, &timing)),
+                    _ => Machine::ClientRequest(ClientRequest::start(self.now, &timing)),
                 };
                 slot.send_message = true;
             }
@@ -168,11 +163,10 @@ impl Endpoint<'_> {
     /// The same for a request that may not have been written; without it there is no transaction.
     pub(super) fn launch_or_close(
         &mut self,
-        now: Instant,
         id: Id,
         written: Result<usize, Error>,
     ) -> Result<(), Error> {
-        let launched = written.and_then(|len| self.launch(now, id, len));
+        let launched = written.and_then(|len| self.launch(id, len));
         if launched.is_err() {
             self.close_transaction(id);
         }
@@ -191,7 +185,7 @@ impl Endpoint<'_> {
     /// Replace the response of a server transaction by what stands in the scratch buffer, and tell
     /// the machine. Where no buffer is free a final response takes that of the request, which it
     /// answers; without one it is sent once, without a memory.
-    pub(super) fn send_response(&mut self, now: Instant, id: Id, status: u16, len: usize) {
+    pub(super) fn send_response(&mut self, id: Id, status: u16, len: usize) {
         let Some(slot) = self.transactions.get(id) else { return };
         let Some(path) = slot.path else { return };
         let is_final = status >= 200;
@@ -218,7 +212,7 @@ impl Endpoint<'_> {
                 }
             }
         }
-        self.drive(now, id, happening(status));
+        self.drive(id, happening(status));
         if is_final {
             self.forget_request(id); // the final response answers it: it is not needed now
         }
@@ -226,15 +220,15 @@ impl Endpoint<'_> {
 
     /// Put an event into the machine of a transaction and carry out what it says about sending;
     /// the rest is the caller's.
-    pub(super) fn drive(&mut self, now: Instant, id: Id, event: Event) -> Effect {
+    pub(super) fn drive(&mut self, id: Id, event: Event) -> Effect {
         let timing = self.timing_of(id);
         let effect = self.transactions.update(id, |slot| {
             let effect = match &mut slot.machine {
                 Machine::Idle => Effect::default(),
-                Machine::ClientInvite(machine) => machine.on(event, now, &timing),
-                Machine::ClientRequest(machine) => machine.on(event, now, &timing),
-                Machine::ServerInvite(machine) => machine.on(event, now, &timing),
-                Machine::ServerRequest(machine) => machine.on(event, now, &timing),
+                Machine::ClientInvite(machine) => machine.on(event, self.now, &timing),
+                Machine::ClientRequest(machine) => machine.on(event, self.now, &timing),
+                Machine::ServerInvite(machine) => machine.on(event, self.now, &timing),
+                Machine::ServerRequest(machine) => machine.on(event, self.now, &timing),
             };
             match effect.transmit {
                 Transmit::Nothing => {}
@@ -264,7 +258,6 @@ impl Endpoint<'_> {
     /// A new server transaction for a request, findable by its branch.
     pub(super) fn open_server(
         &mut self,
-        now: Instant,
         received: &Received<'_>,
         need: Need,
         purpose: Purpose,
@@ -274,16 +267,16 @@ impl Endpoint<'_> {
         let timing = self.timing(Some(&path));
         let is_invite = head.cseq.method == Method::Invite;
         let machine = if is_invite {
-            Machine::ServerInvite(ServerInvite::start(now))
+            Machine::ServerInvite(ServerInvite::start(self.now))
         } else {
-            Machine::ServerRequest(ServerRequest::start(now, &timing))
+            Machine::ServerRequest(ServerRequest::start(self.now, &timing))
         };
         let method = head.cseq.method;
         let keys = [self.branch_key(head, method), self.merge_key(head, method)];
         let keys = if head.to_tag.is_some() { [keys[0], 0] } else { keys };
         let (path, cseq) = (Some(&path), head.cseq.number);
         let opening = Opening { need, purpose, path, keys, cseq, ..Opening::default() };
-        let id = self.open_transaction(now, &opening)?;
+        let id = self.open_transaction(&opening)?;
         self.transactions.update(id, |slot| slot.machine = machine);
         Ok(id)
     }
