@@ -5,7 +5,6 @@ use crate::sip::{Contact, HeaderName, Message, Method, StartLine, Uri, Writer};
 use crate::table::{Id, Table};
 use crate::text::Texts;
 use crate::time::Duration;
-use crate::transaction::Event as Happening;
 
 use super::auth::Given;
 use super::compose::{ContactKind, Party, Request, hex_text};
@@ -223,40 +222,22 @@ impl Endpoint<'_> {
         writer.finish().map_err(|_| Error::TooLong)
     }
 
-    /// A response to a REGISTER of ours.
-    pub(super) fn register_answered(
-        &mut self,
-        transaction: Id,
-        received: &Received<'_>,
-        status: u16,
-    ) {
-        let event = match status {
-            100..=199 => Happening::Provisional,
-            200..=299 => Happening::Success,
-            _ => Happening::Failure,
-        };
-        let is_news = self.drive(transaction, event).deliver && status >= 200;
-        let account = self.transactions.get(transaction).and_then(|slot| slot.account);
-        let (Some(account), true) = (account, is_news) else { return };
-        if self.accounts.get(account).is_none_or(|slot| slot.transaction != Some(transaction)) {
-            return;
-        }
-        if matches!(status, 401 | 407) {
-            match self.retry_with_credentials(transaction, received) {
-                Ok(_) => {
-                    let cseq = self.transactions.get(transaction).map_or(0, |slot| slot.cseq);
-                    self.accounts.update(account, |slot| slot.cseq = cseq);
-                }
-                Err(reason) => self.register_over(transaction, received, Err(reason)),
-            }
-            return;
-        }
-        let outcome = if status < 300 { Ok(()) } else { Err(Reason::Rejected(status)) };
-        self.register_over(transaction, received, outcome);
+    /// The account that waits for the answer to this REGISTER.
+    pub(super) fn awaiting_account(&self, transaction: Id) -> Option<Id> {
+        let account = self.transactions.get(transaction)?.account?;
+        (self.accounts.get(account)?.transaction == Some(transaction)).then_some(account)
+    }
+
+    /// The next REGISTER of the account counts on from this one, which was sent again; any other
+    /// request is none of its business.
+    pub(super) fn number_register(&mut self, transaction: Id) {
+        let Some(account) = self.awaiting_account(transaction) else { return };
+        let cseq = self.transactions.get(transaction).map_or(0, |slot| slot.cseq);
+        self.accounts.update(account, |slot| slot.cseq = cseq);
     }
 
     #[inline(never)]
-    fn register_over(
+    pub(super) fn register_over(
         &mut self,
         transaction: Id,
         received: &Received<'_>,
@@ -345,17 +326,14 @@ impl Endpoint<'_> {
 
     /// A REGISTER got no answer.
     pub(super) fn register_lost(&mut self, transaction: Id, reason: Reason) {
-        let Some(slot) = self.transactions.get(transaction) else { return };
-        let (Some(account), purpose) = (slot.account, slot.purpose) else { return };
-        if self.accounts.get(account).is_none_or(|slot| slot.transaction != Some(transaction)) {
-            return;
-        }
+        let Some(account) = self.awaiting_account(transaction) else { return };
+        let purpose = self.transactions.get(transaction).map(|slot| slot.purpose);
         // the next try looks the server up again: it may have moved
         self.accounts.update(account, |slot| {
             slot.transaction = None;
             slot.server = None;
         });
-        if purpose == Purpose::Query {
+        if purpose == Some(Purpose::Query) {
             self.tell_bindings(account, Err(reason));
         } else {
             self.registration_failed(account, reason, true, None);

@@ -11,7 +11,6 @@ use super::compose::{self, ContactKind, Party, Request, hex_text};
 use super::dialogs::Target;
 use super::receive::Received;
 use super::responding::Response;
-use super::responses::happening;
 use super::slots::{Machine, Purpose, RequestNews, Resolving, account_text};
 use super::transactions::{Need, Opening};
 use super::{
@@ -139,20 +138,23 @@ impl Endpoint<'_> {
         Ok(Reply::Request(RequestId(id)))
     }
 
-    pub(super) fn request_answered(&mut self, id: Id, received: &Received<'_>, status: u16) {
-        if !self.drive(id, happening(status)).deliver || status < 200 {
-            return;
-        }
-        if matches!(status, 401 | 407) {
-            match self.retry_with_credentials(id, received) {
-                Ok(_) => return,
-                Err(Reason::AuthenticationFailed) => {}
-                Err(reason) => return self.request_over(id, Err(reason)),
+    /// A request of the application has its final response; `retried` says what hindered another
+    /// try with credentials, where one was asked for.
+    pub(super) fn tell_response(
+        &mut self,
+        id: Id,
+        received: &Received<'_>,
+        status: u16,
+        retried: Result<(), Reason>,
+    ) {
+        match retried {
+            Ok(()) | Err(Reason::AuthenticationFailed) => {
+                self.keep_inbox(received.message);
+                self.request_over(id, Ok(status));
+                self.forget_request(id);
             }
+            Err(reason) => self.request_over(id, Err(reason)),
         }
-        self.keep_inbox(received.message);
-        self.request_over(id, Ok(status));
-        self.forget_request(id);
     }
 
     /// The bytes of a request are not needed any more: it was answered, or another takes its place.

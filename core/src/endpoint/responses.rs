@@ -27,21 +27,47 @@ impl Endpoint<'_> {
             self.stats.stray += 1;
             return;
         };
-        let purpose = self.transactions.get(id).map_or(Purpose::None, |slot| slot.purpose);
         if received.head.cseq.method == Method::Cancel {
             self.drive_cancel(id, happening(status));
             return;
         }
+        let purpose = self.transactions.get(id).map_or(Purpose::None, |slot| slot.purpose);
+        let is_news = self.drive(id, happening(status)).deliver;
         match purpose {
-            Purpose::Register | Purpose::Query => {
-                self.register_answered(id, received, status);
-            }
+            Purpose::None => self.keep_in_mind(id),
+            _ if !is_news => {}
             Purpose::Invite | Purpose::Reinvite => self.invite_answered(id, received, status),
-            Purpose::Bye => self.bye_answered(id, received, status),
-            Purpose::Request => self.request_answered(id, received, status),
-            Purpose::None => {
-                self.drive(id, happening(status));
-                self.keep_in_mind(id);
+            _ if status >= 200 => self.request_answered(id, purpose, received, status),
+            _ => {}
+        }
+    }
+
+    /// The final response to a request that is no INVITE: it is sent again where it is challenged,
+    /// else it is over.
+    #[inline(never)]
+    fn request_answered(&mut self, id: Id, purpose: Purpose, received: &Received<'_>, status: u16) {
+        let is_register = matches!(purpose, Purpose::Register | Purpose::Query);
+        if is_register && self.awaiting_account(id).is_none() {
+            return;
+        }
+        let mut outcome = Ok(());
+        if matches!(status, 401 | 407) {
+            outcome = self.retry_with_credentials(id, received).map(drop);
+            if outcome.is_ok() {
+                self.number_register(id);
+                return;
+            }
+        }
+        match purpose {
+            Purpose::Bye => {
+                self.bye_over(id);
+                self.forget_request(id);
+            }
+            Purpose::Request => self.tell_response(id, received, status, outcome),
+            _ => {
+                let is_refused = outcome.is_ok() && status >= 300;
+                let outcome = if is_refused { Err(Reason::Rejected(status)) } else { outcome };
+                self.register_over(id, received, outcome);
             }
         }
     }
@@ -60,10 +86,6 @@ impl Endpoint<'_> {
 
     #[inline(never)]
     fn invite_answered(&mut self, id: Id, received: &Received<'_>, status: u16) {
-        let effect = self.drive(id, happening(status));
-        if !effect.deliver {
-            return;
-        }
         match status {
             100..=199 => self.invite_progresses(id, received, status),
             200..=299 => self.invite_accepted(id, received),
@@ -416,18 +438,6 @@ impl Endpoint<'_> {
         custom::write(&mut writer, &[headers], Method::Ack);
         if let Ok(len) = writer.finish() {
             self.keep_ack(id, len);
-        }
-    }
-
-    fn bye_answered(&mut self, id: Id, received: &Received<'_>, status: u16) {
-        if !self.drive(id, happening(status)).deliver || status < 200 {
-            return;
-        }
-        let retried =
-            matches!(status, 401 | 407) && self.retry_with_credentials(id, received).is_ok();
-        if !retried {
-            self.bye_over(id);
-            self.forget_request(id);
         }
     }
 
