@@ -1,7 +1,7 @@
 //! Accounts and their registrations.
 
 use crate::random::Purpose as Draw;
-use crate::sip::{Contact, HeaderName, Message, Method, StartLine, Uri, Writer};
+use crate::sip::{Contact, HeaderName, Message, Method, StartLine, Uri};
 use crate::table::{Id, Table};
 use crate::text::Texts;
 use crate::time::Duration;
@@ -12,7 +12,7 @@ use super::dialogs::{Target, read_uri};
 use super::receive::Received;
 use super::slots::{AccountNews, AccountSlot, Lent, Purpose, Resolving, account_text as field};
 use super::transactions::Opening;
-use super::{Account, AccountId, Endpoint, Error, Reason, Reply, custom};
+use super::{Account, AccountId, Endpoint, Error, Reason, Reply};
 
 impl Endpoint<'_> {
     pub(super) fn account_field(&self, account: Id, which: usize) -> &[u8] {
@@ -39,7 +39,7 @@ impl Endpoint<'_> {
             ("", Some(user)) => user,
             (name, _) => name.as_bytes(),
         };
-        let headers = custom::pack(account.headers, &mut self.scratch)?;
+        self.draft.pack(account.headers)?;
         let slot = AccountSlot {
             call_id: self.random.u64(Draw::CallId),
             tag: self.random.u64(Draw::Tag),
@@ -50,7 +50,6 @@ impl Endpoint<'_> {
         };
         let id = self.accounts.insert(slot).ok_or(Error::NoRoom)?;
         let block = self.account_text.block_mut(self.accounts.place(id));
-        let headers = self.scratch.get(..headers).unwrap_or(&[]);
         let texts = [
             (field::IDENTITY, account.identity.as_bytes()),
             (field::DISPLAY_NAME, account.display_name.as_bytes()),
@@ -60,7 +59,7 @@ impl Endpoint<'_> {
             (field::PASSWORD, account.password.as_bytes()),
             (field::REALM, account.realm.as_bytes()),
             (field::USER_AGENT, account.user_agent.as_bytes()),
-            (field::HEADERS, headers),
+            (field::HEADERS, self.draft.bytes()),
         ];
         let set = self.accounts.update(id, |slot| {
             texts.into_iter().try_for_each(|(which, text)| {
@@ -187,7 +186,7 @@ impl Endpoint<'_> {
         transaction: Id,
         cseq: u32,
         contact: ContactKind,
-    ) -> Result<usize, Error> {
+    ) -> Result<(), Error> {
         self.use_challenges(account, [true; 2]);
         let branch = self.branch(transaction);
         let cnonce = self.random.u64(Draw::Cnonce);
@@ -199,7 +198,7 @@ impl Endpoint<'_> {
         hex_text(slot.tag, &mut tag);
         let identity = own.get(field::IDENTITY);
         let uri = own.get(field::REGISTRAR);
-        let mut writer = Writer::new(&mut self.scratch);
+        let mut writer = self.draft.begin();
         let request = Request {
             method: Method::Register,
             target: Target::outside(uri, own.get(field::OUTBOUND_PROXY)),
@@ -219,7 +218,8 @@ impl Endpoint<'_> {
         let method = Method::Register.as_bytes();
         let given = Given { account: own, method, uri, cnonce };
         given.write_all(&mut writer, &slot.challenges, [true; 2]);
-        writer.finish().map_err(|_| Error::TooLong)
+        let written = writer.finish();
+        self.draft.end(written)
     }
 
     /// The account that waits for the answer to this REGISTER.

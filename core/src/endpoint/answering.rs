@@ -99,8 +99,8 @@ impl Endpoint<'_> {
         let response =
             Response { dialog: Some(dialog), headers, ..Response::later(invite, status) };
         let Some(media) = media else {
-            let len = self.write_response(&response, &mut |writer, _| writer.finish())?;
-            self.send_response(invite, status, len);
+            self.write_response(&response, &mut |writer, _| writer.finish())?;
+            self.send_response(invite, status);
             return Ok(());
         };
         let mut session = Negotiation::new(&media, origin, None);
@@ -108,14 +108,17 @@ impl Endpoint<'_> {
             session.finish(writer, if late { None } else { Some(request.body()) })
         });
         let Negotiation { plan, shape, refused, .. } = session;
-        let len = if refused.is_some() { Err(Error::NotAcceptable) } else { written }?;
+        if refused.is_some() {
+            return Err(Error::NotAcceptable);
+        }
+        written?;
         self.calls.update(call, |slot| {
             slot.local = Some(media);
             slot.shape = shape.or(Some(sdp::Shape::OFFER));
             slot.plan = plan.or(slot.plan);
             slot.awaits_answer = late;
         });
-        self.send_response(invite, status, len);
+        self.send_response(invite, status);
         if plan.is_some() && !early {
             self.tell_media(call, Stage::Agreed);
         }

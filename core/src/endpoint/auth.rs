@@ -55,14 +55,14 @@ impl Endpoint<'_> {
         let cnonce = self.random.u64(Draw::Cnonce);
         let cseq = self.next_cseq(old);
         let written = self.write_retry(old, account, (branch, cseq), kinds, cnonce);
-        let launched = written.and_then(|len| {
+        let launched = written.and_then(|()| {
             self.transactions.update(id, |slot| {
                 slot.random = random;
                 slot.cseq = cseq;
                 slot.given = counts;
                 slot.since = self.now;
             });
-            self.launch(id, len).map_err(|_| Reason::NoRoom)
+            self.launch(id).map_err(|_| Reason::NoRoom)
         });
         if let Err(reason) = launched {
             if is_invite {
@@ -243,7 +243,7 @@ impl Endpoint<'_> {
         is_server || named.is_none() && same_host
     }
 
-    /// Put the next try into the scratch buffer. Answers its length.
+    /// Put the next try into the draft.
     #[inline(never)]
     fn write_retry(
         &mut self,
@@ -252,7 +252,7 @@ impl Endpoint<'_> {
         (branch, cseq): (Branch, u32),
         kinds: [bool; 2],
         cnonce: u64,
-    ) -> Result<usize, Reason> {
+    ) -> Result<(), Reason> {
         self.use_challenges(account, kinds);
         let slot = self.transactions.get(old).ok_or(Reason::NoRoom)?;
         let path = slot.path.as_ref().ok_or(Reason::AuthenticationFailed)?;
@@ -265,14 +265,14 @@ impl Endpoint<'_> {
             uri: old.uri().unwrap_or(b""),
             cnonce,
         };
-        let mut writer = Writer::new(&mut self.scratch);
+        let mut writer = self.draft.begin();
         write_again(&mut writer, &old, &Again::retry(path, branch, cseq));
         given.write_all(&mut writer, &account_slot.challenges, kinds);
         let finished = match old.header(HeaderName::ContentType) {
             Some(kind) if !old.body().is_empty() => writer.finish_with_body(kind, old.body()),
             _ => writer.finish(),
         };
-        finished.map_err(|_| Reason::TooLong)
+        self.draft.end(finished).map_err(|_| Reason::TooLong)
     }
 
     /// Count one more use of the challenges of these kinds. Credentials for a new request from those

@@ -18,9 +18,7 @@ use super::slots::{
     dialog_text as field,
 };
 use super::transactions::{Need, Opening};
-use super::{
-    AccountId, CallId, CustomHeader, Endpoint, Error, OutgoingCall, Reason, Reply, Stage, custom,
-};
+use super::{AccountId, CallId, CustomHeader, Endpoint, Error, OutgoingCall, Reason, Reply, Stage};
 
 /// Ends a request; it may read what the transaction keeps already.
 type Finish<'f> =
@@ -102,27 +100,23 @@ impl Endpoint<'_> {
         hex_text(b, second);
         self.set_dialog_field(dialog, field::CALL_ID, &call_id)?;
         self.set_dialog_field(dialog, field::LOCAL_TAG, &tag)?;
-        let local = self.write_own_address(account)?;
-        self.set_dialog_from_scratch(dialog, field::LOCAL, local)?;
-        let target = self.write_target(account, outgoing.target)?;
-        self.set_dialog_from_scratch(dialog, field::TARGET, target)?;
-        let mut writer = Writer::new(&mut self.scratch);
+        self.write_own_address(account)?;
+        self.set_dialog_from_draft(dialog, field::LOCAL)?;
+        self.write_target(account, outgoing.target)?;
+        self.set_dialog_from_draft(dialog, field::TARGET)?;
+        let mut writer = self.draft.begin();
         writer.text(b"<");
         let text = texts_of_dialog(&self.dialogs, &self.dialog_text, Some(dialog));
         writer.text(text.get(field::TARGET));
-        let remote = writer.text(b">").outcome().map_err(|_| Error::TooLong)?;
-        self.set_dialog_from_scratch(dialog, field::REMOTE, remote)?;
-        let headers = custom::pack(outgoing.headers, &mut self.scratch)?;
-        self.set_dialog_from_scratch(dialog, field::HEADERS, headers)
+        let written = writer.text(b">").outcome();
+        self.draft.end(written)?;
+        self.set_dialog_from_draft(dialog, field::REMOTE)?;
+        self.draft.pack(outgoing.headers)?;
+        self.set_dialog_from_draft(dialog, field::HEADERS)
     }
 
-    pub(super) fn set_dialog_from_scratch(
-        &mut self,
-        dialog: Id,
-        which: usize,
-        len: usize,
-    ) -> Result<(), Error> {
-        let text = self.scratch.get(..len).unwrap_or(&[]);
+    pub(super) fn set_dialog_from_draft(&mut self, dialog: Id, which: usize) -> Result<(), Error> {
+        let text = self.draft.bytes();
         set_text(&mut self.dialogs, &mut self.dialog_text, dialog, which, text)
     }
 
@@ -130,24 +124,25 @@ impl Endpoint<'_> {
         self.random.u64(Draw::Tag)
     }
 
-    /// The account's From value, into the scratch buffer.
-    pub(super) fn write_own_address(&mut self, account: Id) -> Result<usize, Error> {
+    /// The account's From value, into the draft.
+    pub(super) fn write_own_address(&mut self, account: Id) -> Result<(), Error> {
         let own = texts_of(&self.accounts, &self.account_text, Some(account));
-        let mut writer = Writer::new(&mut self.scratch);
+        let mut writer = self.draft.begin();
         let name = own.get(account_text::DISPLAY_NAME);
         let party = Party::identity(name, own.get(account_text::IDENTITY), &[]);
-        party.write(&mut writer).outcome().map_err(|_| Error::TooLong)
+        let written = party.write(&mut writer).outcome();
+        self.draft.end(written)
     }
 
-    /// The URI of whom to call, into the scratch buffer: as given, or a user part at the account's
+    /// The URI of whom to call, into the draft: as given, or a user part at the account's
     /// registrar or domain.
-    pub(super) fn write_target(&mut self, account: Id, target: &str) -> Result<usize, Error> {
+    pub(super) fn write_target(&mut self, account: Id, target: &str) -> Result<(), Error> {
         let own = texts_of(&self.accounts, &self.account_text, Some(account));
         let mut home = own.get(account_text::REGISTRAR);
         if home.is_empty() {
             home = own.get(account_text::IDENTITY);
         }
-        let mut writer = Writer::new(&mut self.scratch);
+        let mut writer = self.draft.begin();
         if target.contains(':') {
             writer.text(target.as_bytes());
         } else {
@@ -158,9 +153,10 @@ impl Endpoint<'_> {
                 writer.text(b":").number(port.into());
             }
         }
-        let len = writer.outcome().map_err(|_| Error::Invalid)?;
-        let uri = self.scratch.get(..len).and_then(read_uri).ok_or(Error::Invalid)?;
-        if uri.is_sip() && uri.host().is_some() { Ok(len) } else { Err(Error::Invalid) }
+        let written = writer.outcome();
+        self.draft.end(written).map_err(|_| Error::Invalid)?;
+        let uri = read_uri(self.draft.bytes()).ok_or(Error::Invalid)?;
+        if uri.is_sip() && uri.host().is_some() { Ok(()) } else { Err(Error::Invalid) }
     }
 
     /// Where a request outside a dialog goes first, if that is known: the outbound proxy, or the
@@ -216,7 +212,7 @@ impl Endpoint<'_> {
     }
 
     #[inline(never)]
-    fn write_invite(&mut self, call: Id, transaction: Id) -> Result<usize, Error> {
+    fn write_invite(&mut self, call: Id, transaction: Id) -> Result<(), Error> {
         let slot = self.calls.get(call).ok_or(Error::Gone)?;
         let local = slot.local.clone().ok_or(Error::State)?;
         let origin = Origin { session_id: slot.session_id, version: slot.session_version };
@@ -249,7 +245,7 @@ impl Endpoint<'_> {
         self.open_transaction(&Opening { need, purpose, account, call, path, random, cseq, keys })
     }
 
-    /// Put a request inside a dialog into the scratch buffer. `finish` ends it; it may read what the
+    /// Put a request inside a dialog into the draft. `finish` ends it; it may read what the
     /// transaction keeps already.
     #[inline(never)]
     pub(super) fn write_in_dialog(
@@ -259,7 +255,7 @@ impl Endpoint<'_> {
         method: Method<'_>,
         extra: &[CustomHeader<'_>],
         finish: Finish<'_>,
-    ) -> Result<usize, Error> {
+    ) -> Result<(), Error> {
         let slot = self.transactions.get(transaction).ok_or(Error::Gone)?;
         // only an ACK takes something over: credentials, where the INVITE was challenged
         let kept = slot.message.as_ref().filter(|_| slot.given != [0; 2]);
@@ -276,7 +272,7 @@ impl Endpoint<'_> {
         } else {
             Target::of(uri, text.get(field::ROUTES))
         };
-        let mut writer = Writer::new(&mut self.scratch);
+        let mut writer = self.draft.begin();
         let request = Request {
             method,
             target,
@@ -293,7 +289,8 @@ impl Endpoint<'_> {
             methods: self.config.methods,
         };
         request.write(&mut writer);
-        finish(&mut writer, kept.as_ref()).map_err(|_| Error::TooLong)
+        let written = finish(&mut writer, kept.as_ref());
+        self.draft.end(written)
     }
 
     #[inline(never)]

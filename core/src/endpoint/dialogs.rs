@@ -133,8 +133,8 @@ impl Endpoint<'_> {
     ) -> Result<(), Error> {
         let tag = received.head.to_tag.unwrap_or(b"");
         self.set_dialog_field(dialog, field::REMOTE_TAG, tag)?;
-        let routes = self.pack_routes(received.message, true)?;
-        self.set_dialog_from_scratch(dialog, field::ROUTES, routes)?;
+        self.pack_routes(received.message, true)?;
+        self.set_dialog_from_draft(dialog, field::ROUTES)?;
         self.refresh_target(dialog, received)
     }
 
@@ -154,13 +154,13 @@ impl Endpoint<'_> {
         Ok(())
     }
 
-    /// Put the route set into the scratch buffer: the Record-Routes of a message, reversed for the
+    /// Put the route set into the draft: the Record-Routes of a message, reversed for the
     /// caller (RFC 3261 s12.1), one a line.
     pub(super) fn pack_routes(
         &mut self,
         message: &Message<'_>,
         reversed: bool,
-    ) -> Result<usize, Error> {
+    ) -> Result<(), Error> {
         let count = message.values(HeaderName::RecordRoute).count();
         if count > crate::limits::ROUTES_MAX {
             return Err(Error::TooLong);
@@ -170,13 +170,13 @@ impl Endpoint<'_> {
             let place = if reversed { count - 1 - place } else { place };
             let Some(value) = message.values(HeaderName::RecordRoute).nth(place) else { break };
             if len > 0 {
-                *self.scratch.get_mut(len).ok_or(Error::TooLong)? = b'\n';
+                *self.draft.room.get_mut(len).ok_or(Error::TooLong)? = b'\n';
                 len += 1;
             }
-            let mut writer = Writer::new(self.scratch.get_mut(len..).unwrap_or(&mut []));
+            let mut writer = Writer::new(self.draft.room.get_mut(len..).unwrap_or(&mut []));
             len += writer.unfolded(value).outcome().map_err(|_| Error::TooLong)?;
         }
-        Ok(len)
+        self.draft.end(Ok(len))
     }
 }
 

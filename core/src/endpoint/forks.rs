@@ -3,7 +3,7 @@
 use crate::limits::FORKS_ACKED_MAX;
 use crate::path::Path;
 use crate::random::Purpose as Draw;
-use crate::sip::{HeaderName, Method, Writer};
+use crate::sip::{HeaderName, Method};
 use crate::table::Id;
 
 use super::accounts::texts_of;
@@ -26,8 +26,10 @@ impl Endpoint<'_> {
         let random = self.random.u64(Draw::Branch);
         let branch = self.branch_with(id, random);
         let ack = self.write_fork(received, (Method::Ack, cseq), &way, branch, account);
-        let Ok(len) = ack else { return false };
-        self.reply_from_scratch(way, len);
+        if ack.is_err() {
+            return false;
+        }
+        self.reply_from_draft(way);
         let key = self.fork_key(received.head);
         if has_bye || self.find_key(key, 0).is_some() {
             return true;
@@ -54,8 +56,8 @@ impl Endpoint<'_> {
         let random = self.random.u64(Draw::Branch);
         let branch = self.branch_with(id, random);
         let ack = self.write_fork(received, (Method::Ack, cseq), &way, branch, account);
-        if let Ok(len) = ack {
-            self.keep_ack(id, len);
+        if ack.is_ok() {
+            self.keep_ack(id);
             self.transactions.update(id, |slot| {
                 slot.path = Some(way);
                 slot.send_message = false; // it went out with the BYE just now
@@ -63,7 +65,7 @@ impl Endpoint<'_> {
         }
     }
 
-    /// Put a request about the call that a 2xx made into the scratch buffer, from that response
+    /// Put a request about the call that a 2xx made into the draft, from that response
     /// alone.
     #[inline(never)]
     fn write_fork(
@@ -73,10 +75,10 @@ impl Endpoint<'_> {
         path: &Path,
         branch: Branch,
         account: Option<Id>,
-    ) -> Result<usize, Error> {
+    ) -> Result<(), Error> {
         let own = texts_of(&self.accounts, &self.account_text, account);
         let message = received.message;
-        let mut writer = Writer::new(&mut self.scratch);
+        let mut writer = self.draft.begin();
         let target = contact_uri(message).unwrap_or(received.head.to.uri().as_bytes());
         writer.request(method, target);
         compose::write_via(&mut writer, path, branch);
@@ -93,7 +95,8 @@ impl Endpoint<'_> {
         writer.open(HeaderName::CSeq).number(cseq.into()).text(b" ");
         writer.text(method.as_bytes()).close();
         custom::write(&mut writer, &[own.get(account_text::HEADERS)], method);
-        writer.finish().map_err(|_| Error::TooLong)
+        let written = writer.finish();
+        self.draft.end(written)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::call::State;
 use crate::sdp::{self, LocalMedia};
-use crate::sip::{ContentType, Head, HeaderName, Message, Method, Writer};
+use crate::sip::{ContentType, Head, HeaderName, Message, Method};
 use crate::table::Id;
 use crate::transaction::{Event as Happening, ServerRequest};
 
@@ -279,12 +279,12 @@ impl Endpoint<'_> {
         for (which, value) in
             [(field::LOCAL, head.to.without_params()), (field::REMOTE, head.from.without_params())]
         {
-            let mut writer = Writer::new(&mut self.scratch);
-            let len = writer.unfolded(value).outcome().map_err(|_| Error::TooLong)?;
-            self.set_dialog_from_scratch(dialog, which, len)?;
+            let written = self.draft.begin().unfolded(value).outcome();
+            self.draft.end(written)?;
+            self.set_dialog_from_draft(dialog, which)?;
         }
-        let routes = self.pack_routes(received.message, false)?;
-        self.set_dialog_from_scratch(dialog, field::ROUTES, routes)?;
+        self.pack_routes(received.message, false)?;
+        self.set_dialog_from_draft(dialog, field::ROUTES)?;
         self.refresh_target(dialog, received)
     }
 

@@ -141,10 +141,10 @@ impl Endpoint<'_> {
             session.finish(writer, if late { None } else { Some(request.body()) })
         });
         let Negotiation { plan, shape: sent_shape, refused, .. } = session;
-        let Ok(len) = written else {
+        if written.is_err() {
             self.refuse_reinvite(received, id, refused.map_or(500, |error| error.status()));
             return;
-        };
+        }
         if let Some(earlier) = self.calls.get(call).and_then(|slot| slot.invite) {
             self.stop_repeating(earlier); // its ACK was lost: this request proves that our 2xx came
         }
@@ -155,7 +155,7 @@ impl Endpoint<'_> {
             slot.plan = plan.or(slot.plan);
             slot.awaits_answer = late;
         });
-        self.send_response(id, 200, len);
+        self.send_response(id, 200);
         if plan.is_some() && plan != old {
             self.keep_inbox(received.message);
             self.tell_media(call, Stage::Agreed);

@@ -14,6 +14,7 @@ mod compose;
 mod config;
 mod custom;
 mod dialogs;
+mod draft;
 mod event;
 mod forks;
 mod incoming;
@@ -52,6 +53,7 @@ use crate::table::{Id, Table};
 use crate::text::Texts;
 use crate::time::{Duration, Instant};
 
+use draft::Draft;
 use kept::Kept;
 use slots::{AccountSlot, CallSlot, DialogSlot, TransactionSlot};
 
@@ -124,8 +126,7 @@ pub struct Endpoint<'a> {
     now: Instant,
     /// Counts inputs and commands, so that an event knows whether the inbox is its message.
     turn: u32,
-    /// Where messages are put together.
-    scratch: Slots<'a, u8>,
+    draft: Draft<'a>,
     /// The one stateless response, where it goes, and its length while it waits to be sent.
     reply: Slots<'a, u8>,
     reply_to: Option<Path>,
@@ -165,7 +166,7 @@ impl<'a> Endpoint<'a> {
             inbox: None,
             now: Instant::ZERO,
             turn: 0,
-            scratch: storage.scratch,
+            draft: Draft::new(storage.scratch),
             reply: storage.reply,
             reply_to: None,
             reply_len: 0,

@@ -6,7 +6,7 @@
 
 use crate::buffers::BufferId;
 use crate::call::State;
-use crate::sip::{Method, Writer};
+use crate::sip::Method;
 use crate::table::Id;
 use crate::time::Instant;
 
@@ -26,8 +26,8 @@ use super::{AccountId, Action, CallId, Endpoint, Event, QueryId, Reason, Request
 enum Choice {
     /// The stateless response, so long.
     Reply(usize),
-    /// The CANCEL of an INVITE, so long, in the scratch buffer.
-    Cancel(Id, usize),
+    /// The CANCEL of an INVITE, in the draft.
+    Cancel(Id),
     Message(Id),
     Response(Id),
     Resolve(Asker),
@@ -127,7 +127,7 @@ impl Endpoint<'_> {
     fn choose_of_transaction(&mut self, id: Id) -> Option<Choice> {
         let chosen = self.transactions.update(id, |slot| choose_of_slot(id, slot))?;
         match chosen {
-            Some(Choice::Cancel(..)) => return Some(Choice::Cancel(id, self.write_cancel(id)?)),
+            Some(Choice::Cancel(_)) => self.write_cancel(id)?,
             None if self.transactions.get(id).is_some_and(|slot| slot.doomed) => {
                 self.close_transaction(id); // all is said
             }
@@ -137,7 +137,7 @@ impl Endpoint<'_> {
     }
 
     /// CANCEL is made from its INVITE at each send.
-    fn write_cancel(&mut self, id: Id) -> Option<usize> {
+    fn write_cancel(&mut self, id: Id) -> Option<()> {
         let slot = self.transactions.get(id)?;
         let own = texts_of(&self.accounts, &self.account_text, slot.account);
         let headers = own.get(account_text::HEADERS);
@@ -145,10 +145,11 @@ impl Endpoint<'_> {
         if invite.method() != Some(Method::Invite) {
             return None;
         }
-        let mut writer = Writer::new(&mut self.scratch);
+        let mut writer = self.draft.begin();
         compose::write_like_invite(&mut writer, &invite, Method::Cancel, None);
         custom::write(&mut writer, &[headers], Method::Cancel);
-        writer.finish().ok()
+        let written = writer.finish();
+        self.draft.end(written).ok()
     }
 
     #[inline(never)]
@@ -157,7 +158,7 @@ impl Endpoint<'_> {
         let kept = |buffer: &Option<BufferId>| buffer.as_ref().map(|id| self.buffers.get(id));
         let (path, bytes) = match choice {
             Choice::Reply(len) => (self.reply_to.as_ref(), self.reply.get(..len)),
-            Choice::Cancel(id, len) => (slot(id)?.path.as_ref(), self.scratch.get(..len)),
+            Choice::Cancel(id) => (slot(id)?.path.as_ref(), Some(self.draft.bytes())),
             Choice::Message(id) => (slot(id)?.path.as_ref(), kept(&slot(id)?.message)),
             Choice::Response(id) => (slot(id)?.path.as_ref(), kept(&slot(id)?.response)),
             Choice::Resolve(asker) => return self.describe_resolve(asker),
@@ -270,7 +271,7 @@ fn choose_of_slot(id: Id, slot: &mut TransactionSlot) -> Option<Choice> {
         && core::mem::take(send)
         && slot.path.is_some()
     {
-        return Some(Choice::Cancel(id, 0));
+        return Some(Choice::Cancel(id));
     }
     None
 }

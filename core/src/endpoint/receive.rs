@@ -101,17 +101,16 @@ impl Endpoint<'_> {
         self.refuse_with(received, status, &|_| {});
     }
 
-    /// Send what stands in the scratch buffer once.
-    pub(super) fn reply_from_scratch(&mut self, path: Path, len: usize) {
+    /// Send what stands in the draft once.
+    pub(super) fn reply_from_draft(&mut self, path: Path) {
         if self.reply_len > 0 {
             self.stats.replies_dropped += 1;
             return;
         }
-        let (Some(from), Some(to)) = (self.scratch.get(..len), self.reply.get_mut(..len)) else {
-            return;
-        };
-        to.copy_from_slice(from);
-        (self.reply_to, self.reply_len) = (Some(path), len);
+        let draft = self.draft.bytes();
+        let Some(reply) = self.reply.get_mut(..draft.len()) else { return };
+        reply.copy_from_slice(draft);
+        (self.reply_to, self.reply_len) = (Some(path), draft.len());
     }
 
     /// The same request gets the same tag, without a memory (RFC 3261 s8.2.7).

@@ -24,8 +24,8 @@ impl Endpoint<'_> {
         let AccountId(account) = request.account;
         self.accounts.get(account).ok_or(Error::Gone)?;
         check(request.method, request.headers)?;
-        let target_len = self.write_target(account, request.target)?;
-        let target = self.scratch.get(..target_len).unwrap_or(&[]);
+        self.write_target(account, request.target)?;
+        let target = self.draft.bytes();
         let proxy = self.account_field(account, account_text::OUTBOUND_PROXY);
         let server = self.accounts.get(account).and_then(|slot| slot.server);
         let path = match Uri::parse(if proxy.is_empty() { target } else { proxy }) {
@@ -51,22 +51,20 @@ impl Endpoint<'_> {
         Ok(Reply::Request(RequestId(id)))
     }
 
-    /// Put a request outside dialogs into the scratch buffer; without Via and Contact where the way
+    /// Put a request outside dialogs into the draft; without Via and Contact where the way
     /// is not known.
     fn write_outside(
         &mut self,
         account: Id,
         id: Id,
         request: &OutgoingRequest<'_>,
-    ) -> Result<usize, Error> {
+    ) -> Result<(), Error> {
         let (mut call_id, mut tag) = ([0; 16], [0; 16]);
         hex_text(self.random.u64(Draw::CallId), &mut call_id);
         hex_text(self.random.u64(Draw::Tag), &mut tag);
-        // the reply buffer lends room for the URI, which the scratch buffer cannot keep
-        let target_len = self.write_target(account, request.target)?;
+        self.write_target(account, request.target)?;
         let target: heapless::Vec<u8, TARGET_MAX> =
-            heapless::Vec::from_slice(self.scratch.get(..target_len).unwrap_or(&[]))
-                .map_err(|_| Error::TooLong)?;
+            heapless::Vec::from_slice(self.draft.bytes()).map_err(|_| Error::TooLong)?;
         let slot = self.transactions.get(id).ok_or(Error::Gone)?;
         let own = texts_of(&self.accounts, &self.account_text, Some(account));
         let method = Method::parse(request.method.as_bytes());
@@ -86,12 +84,11 @@ impl Endpoint<'_> {
             extra: request.headers,
             methods: self.config.methods,
         };
-        let mut writer = Writer::new(&mut self.scratch);
+        let mut writer = self.draft.begin();
         written.write(&mut writer);
-        finish(&mut writer, request.body).map_err(|error| match error {
-            WriteError::NoRoom => Error::TooLong,
-            _ => Error::Invalid,
-        })
+        let finished = finish(&mut writer, request.body);
+        let is_ours = matches!(finished, Err(error) if error != WriteError::NoRoom);
+        self.draft.end(finished).map_err(|error| if is_ours { Error::Invalid } else { error })
     }
 
     /// The way is known now: add what depends on it, and send.
@@ -103,15 +100,15 @@ impl Endpoint<'_> {
         let identity = own.get(account_text::IDENTITY);
         let old = Message::parse(self.buffers.get(buffer));
         let old = old.map_err(|_| Reason::ProtocolError)?;
-        let mut writer = Writer::new(&mut self.scratch);
+        let mut writer = self.draft.begin();
         compose::complete(&mut writer, &old, &path, branch, slot.cseq, identity);
         let kind = old.header(crate::sip::HeaderName::ContentType);
-        let len = match kind {
+        let written = match kind {
             Some(kind) if !old.body().is_empty() => writer.finish_with_body(kind, old.body()),
             _ => writer.finish(),
         };
-        let len = len.map_err(|_| Reason::TooLong)?;
-        self.launch(id, len).map_err(|_| Reason::NoRoom)
+        self.draft.end(written).map_err(|_| Reason::TooLong)?;
+        self.launch(id).map_err(|_| Reason::NoRoom)
     }
 
     #[inline(never)]
@@ -198,8 +195,8 @@ impl Endpoint<'_> {
         custom::check_all(headers)?;
         let dialog = slot.call.and_then(|call| self.calls.get(call)).map(|slot| slot.dialog);
         let response = Response { dialog, headers, ..Response::later(id, status) };
-        let len = self.write_response(&response, &mut |writer, _| finish(writer, body))?;
-        self.send_response(id, status, len);
+        self.write_response(&response, &mut |writer, _| finish(writer, body))?;
+        self.send_response(id, status);
         Ok(Reply::Done)
     }
 }

@@ -39,13 +39,13 @@ impl<'x> Response<'x> {
 type Finish<'f> = &'f mut dyn FnMut(&mut Writer<'_>, &Message<'_>) -> Result<usize, WriteError>;
 
 impl Endpoint<'_> {
-    /// Put a response into the scratch buffer.
+    /// Put a response into the draft.
     #[inline(never)]
     pub(super) fn write_response(
         &mut self,
         response: &Response<'_>,
         finish: Finish<'_>,
-    ) -> Result<usize, Error> {
+    ) -> Result<(), Error> {
         let Response { id, request, dialog, status, headers } = *response;
         let slot = self.transactions.get(id).ok_or(Error::Gone)?;
         let kept;
@@ -70,7 +70,7 @@ impl Endpoint<'_> {
         let is_invite = request.method() == Some(Method::Invite);
         let makes_dialog = is_invite && (101..300).contains(&status);
         let tag = (status > 100).then_some(tag);
-        let mut writer = Writer::new(&mut self.scratch);
+        let mut writer = self.draft.begin();
         // `received` names where the request came from; the response goes where `reply_path` says
         compose::begin_response(&mut writer, request, path.remote, status, tag, makes_dialog);
         let method = request.method().map_or(&b""[..], |method| method.as_bytes());
@@ -101,7 +101,8 @@ impl Endpoint<'_> {
         for header in compose::for_method(headers, method) {
             writer.header(HeaderName::parse(header.name.as_bytes()), header.value.as_bytes());
         }
-        finish(&mut writer, request).map_err(|_| Error::TooLong)
+        let written = finish(&mut writer, request);
+        self.draft.end(written)
     }
 
     /// Answer a request inside a dialog at once, remembering the response for its repetitions.
@@ -125,7 +126,7 @@ impl Endpoint<'_> {
     /// Write and send a response; a transaction whose response cannot be written ends.
     pub(super) fn respond_or_close(&mut self, response: &Response<'_>, finish: Finish<'_>) {
         match self.write_response(response, finish) {
-            Ok(len) => self.send_response(response.id, response.status, len),
+            Ok(()) => self.send_response(response.id, response.status),
             Err(_) => self.close_transaction(response.id),
         }
     }

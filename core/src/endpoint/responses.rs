@@ -208,8 +208,8 @@ impl Endpoint<'_> {
         let call = self.transactions.get(id).and_then(|slot| slot.call);
         match call.filter(|call| self.calls.get(*call).is_some()) {
             Some(call) => {
-                if let Ok(len) = self.write_ack(id, call, &mut |writer| writer.finish()) {
-                    self.keep_ack(id, len);
+                if self.write_ack(id, call, &mut |writer| writer.finish()).is_ok() {
+                    self.keep_ack(id);
                 }
             }
             None => {
@@ -297,8 +297,10 @@ impl Endpoint<'_> {
         }
         // a later offer has the shape of what was there before
         self.calls.update(call, |slot| slot.shape = shape.or(slot.shape));
-        let Ok(len) = written else { return (false, None) };
-        (self.keep_ack(id, len), plan)
+        if written.is_err() {
+            return (false, None);
+        }
+        (self.keep_ack(id), plan)
     }
 
     /// Whether the INVITE had our offer, and what the answer in its 2xx comes to.
@@ -334,7 +336,7 @@ impl Endpoint<'_> {
         id: Id,
         call: Id,
         finish: &mut dyn FnMut(&mut Writer<'_>) -> Result<usize, WriteError>,
-    ) -> Result<usize, Error> {
+    ) -> Result<(), Error> {
         let Some(dialog) = self.calls.get(call).map(|slot| slot.dialog) else {
             return Err(Error::Gone);
         };
@@ -367,13 +369,12 @@ impl Endpoint<'_> {
         written
     }
 
-    /// The scratch buffer holds the ACK: keep it in the INVITE's place, and send it.
-    pub(super) fn keep_ack(&mut self, id: Id, len: usize) -> bool {
-        let ack = self.scratch.get(..len).unwrap_or(&[]);
+    /// The draft is the ACK: keep it in the INVITE's place, and send it.
+    pub(super) fn keep_ack(&mut self, id: Id) -> bool {
         let Some(buffer) = self.transactions.get(id).and_then(|slot| slot.message.as_ref()) else {
             return false;
         };
-        let kept = self.buffers.set(buffer, ack);
+        let kept = self.buffers.set(buffer, self.draft.bytes());
         self.transactions.update(id, |slot| slot.send_message = kept);
         kept
     }
@@ -433,11 +434,12 @@ impl Endpoint<'_> {
         let own = texts_of(&self.accounts, &self.account_text, slot.account);
         let headers = own.get(account_text::HEADERS);
         let to = received.message.header(HeaderName::To);
-        let mut writer = Writer::new(&mut self.scratch);
+        let mut writer = self.draft.begin();
         compose::write_like_invite(&mut writer, &invite, Method::Ack, to);
         custom::write(&mut writer, &[headers], Method::Ack);
-        if let Ok(len) = writer.finish() {
-            self.keep_ack(id, len);
+        let written = writer.finish();
+        if self.draft.end(written).is_ok() {
+            self.keep_ack(id);
         }
     }
 

@@ -74,7 +74,7 @@ impl Endpoint<'_> {
         let status = if is_invite { 100 } else { 500 };
         let response = Response::later(id, status);
         match self.write_response(&response, &mut |writer, _| writer.finish()) {
-            Ok(len) => self.send_response(id, status, len),
+            Ok(()) => self.send_response(id, status),
             // without a 100 the peer goes on asking, which is only louder
             Err(_) if is_invite => {}
             Err(_) => self.close_transaction(id),

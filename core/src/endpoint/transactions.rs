@@ -139,10 +139,10 @@ impl Endpoint<'_> {
         }
     }
 
-    /// Keep what stands in the scratch buffer as the request of a client transaction, and start it.
-    pub(super) fn launch(&mut self, id: Id, len: usize) -> Result<(), Error> {
+    /// Keep the draft as the request of a client transaction, and start it.
+    pub(super) fn launch(&mut self, id: Id) -> Result<(), Error> {
         self.forget_request(id);
-        let message = self.keep_scratch(len)?;
+        let message = self.keep_draft()?;
         let timing = self.timing_of(id);
         self.transactions.update(id, |slot| {
             slot.message = Some(message);
@@ -164,33 +164,32 @@ impl Endpoint<'_> {
     pub(super) fn launch_or_close(
         &mut self,
         id: Id,
-        written: Result<usize, Error>,
+        written: Result<(), Error>,
     ) -> Result<(), Error> {
-        let launched = written.and_then(|len| self.launch(id, len));
+        let launched = written.and_then(|()| self.launch(id));
         if launched.is_err() {
             self.close_transaction(id);
         }
         launched
     }
 
-    /// A buffer with the first `len` bytes of the scratch buffer.
-    pub(super) fn keep_scratch(&mut self, len: usize) -> Result<BufferId, Error> {
+    /// A buffer with the draft.
+    pub(super) fn keep_draft(&mut self) -> Result<BufferId, Error> {
         if self.buffers.free() == 0 {
             self.evict();
         }
-        let message = self.scratch.get(..len).unwrap_or(&[]);
-        self.buffers.keep(message).ok_or(Error::NoRoom)
+        self.buffers.keep(self.draft.bytes()).ok_or(Error::NoRoom)
     }
 
-    /// Replace the response of a server transaction by what stands in the scratch buffer, and tell
+    /// Replace the response of a server transaction by the draft, and tell
     /// the machine. Where no buffer is free a final response takes that of the request, which it
     /// answers; without one it is sent once, without a memory.
-    pub(super) fn send_response(&mut self, id: Id, status: u16, len: usize) {
+    pub(super) fn send_response(&mut self, id: Id, status: u16) {
         let Some(slot) = self.transactions.get(id) else { return };
         let Some(path) = slot.path else { return };
         let is_final = status >= 200;
         if slot.response.is_none() {
-            let buffer = match self.keep_scratch(len) {
+            let buffer = match self.keep_draft() {
                 Ok(buffer) => Some(buffer),
                 Err(_) if is_final => {
                     self.transactions.update(id, |slot| slot.message.take()).flatten()
@@ -201,11 +200,11 @@ impl Endpoint<'_> {
         }
         match self.transactions.get(id).and_then(|slot| slot.response.as_ref()) {
             Some(response) => {
-                self.buffers.set(response, self.scratch.get(..len).unwrap_or(&[]));
+                self.buffers.set(response, self.draft.bytes());
             }
             None => {
                 self.stats.refused_no_room += 1;
-                self.reply_from_scratch(path, len);
+                self.reply_from_draft(path);
                 if is_final {
                     self.close_transaction(id);
                     return;
