@@ -14,6 +14,8 @@ use crate::time::{Due, Instant};
 pub(crate) trait Slot {
     /// Whether it ever has a deadline or an action; a table of others needs no code for them.
     const ACTS: bool = true;
+    /// A value that was not filled in yet.
+    const IDLE: Self;
     /// When this slot wants to be called next.
     fn deadline(&self) -> Due;
     /// Whether this slot has an action to give.
@@ -92,13 +94,6 @@ impl<T> Value<T> {
             Self::None => None,
         }
     }
-
-    fn take(&mut self) -> Option<T> {
-        match core::mem::replace(self, Self::None) {
-            Self::Some(value) => Some(value),
-            Self::None => None,
-        }
-    }
 }
 
 impl<T> Entry<T> {
@@ -153,23 +148,32 @@ impl<'a, T: Slot> Table<'a, T> {
         self.capacity() - self.len()
     }
 
-    /// Put a value into a free slot: the one that has been free for longest, so that an old
-    /// handle meets its index again as late as possible.
-    pub(crate) fn insert(&mut self, value: T) -> Option<Id> {
-        let id = self.lists.take_free(erased_mut(&mut self.entries))?;
-        let index = self.place(id);
-        self.entries.get_mut(index as usize)?.value = Value::Some(value);
-        self.refresh(index);
+    /// Fill in a value where it will stand, in a free slot: the one that has been free for longest,
+    /// so that an old handle meets its index again as late as possible.
+    pub(crate) fn insert(&mut self, fill: impl FnOnce(&mut T)) -> Option<Id> {
+        let id = self.take_free()?;
+        self.update(id, fill)?;
         Some(id)
     }
 
-    /// Take a value out and free its slot.
-    pub(crate) fn remove(&mut self, id: Id) -> Option<T> {
-        self.get(id)?;
+    #[cfg_attr(target_os = "none", inline(never))] // so that `insert` is small
+    fn take_free(&mut self) -> Option<Id> {
+        let id = self.lists.take_free(erased_mut(&mut self.entries))?;
         let index = self.place(id);
-        let value = self.entries.get_mut(index as usize)?.value.take()?;
+        self.entries.get_mut(index as usize)?.value = Value::Some(T::IDLE);
+        Some(id)
+    }
+
+    /// Free the slot of a value; `false` where it is gone already.
+    pub(crate) fn remove(&mut self, id: Id) -> bool {
+        let index = self.place(id);
+        let Some(entry) = self.entries.get_mut(index as usize) else { return false };
+        if entry.links.id != Some(id) || matches!(entry.value, Value::None) {
+            return false;
+        }
+        entry.value = Value::None;
         self.lists.give_back(erased_mut(&mut self.entries), index);
-        Some(value)
+        true
     }
 
     // Used in some hundred places: where flash is small, a call is shorter than the look-up.

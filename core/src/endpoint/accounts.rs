@@ -40,15 +40,14 @@ impl Endpoint<'_> {
             (name, _) => name.as_bytes(),
         };
         self.draft.pack(account.headers)?;
-        let slot = AccountSlot {
-            call_id: self.random.u64(Draw::CallId),
-            tag: self.random.u64(Draw::Tag),
-            cseq: self.random.u32(Draw::CSeq) >> 4,
-            expires_s: account.expires_s.max(1),
-            allow_md5: account.allow_md5,
-            ..AccountSlot::IDLE
-        };
-        let id = self.accounts.insert(slot).ok_or(Error::NoRoom)?;
+        let id = self.accounts.insert(|slot| {
+            slot.call_id = self.random.u64(Draw::CallId);
+            slot.tag = self.random.u64(Draw::Tag);
+            slot.cseq = self.random.u32(Draw::CSeq) >> 4;
+            slot.expires_s = account.expires_s.max(1);
+            slot.allow_md5 = account.allow_md5;
+        });
+        let id = id.ok_or(Error::NoRoom)?;
         let block = self.account_text.block_mut(self.accounts.place(id));
         let texts = [
             (field::IDENTITY, account.identity.as_bytes()),

@@ -14,8 +14,7 @@ use super::compose::{ContactKind, Party, Request, hex_text};
 use super::dialogs::{Target, read_uri, set_text, texts_of_dialog};
 use super::negotiation::Negotiation;
 use super::slots::{
-    CallSlot, Cancel, Change, DialogSlot, Machine, News, Purpose, Resolving, account_text,
-    dialog_text as field,
+    CallSlot, Cancel, Change, Machine, News, Purpose, Resolving, account_text, dialog_text as field,
 };
 use super::transactions::{Need, Opening};
 use super::{AccountId, CallId, CustomHeader, Endpoint, Error, OutgoingCall, Reason, Reply, Stage};
@@ -61,23 +60,19 @@ impl Endpoint<'_> {
         let limit = if outgoing { self.config.ring_limit } else { self.config.answer_limit };
         let session_id = self.random.u64(Draw::Sdp) >> 2;
         let deadline = Due::at(self.now + limit);
-        self.calls.insert(CallSlot {
-            state,
-            outgoing,
-            late_offer,
-            account,
-            local,
-            session_id,
-            deadline,
-            ..CallSlot::IDLE
+        self.calls.insert(|slot| {
+            (slot.state, slot.outgoing, slot.late_offer) = (state, outgoing, late_offer);
+            (slot.account, slot.local) = (account, local);
+            (slot.session_id, slot.deadline) = (session_id, deadline);
         })
     }
 
     /// The first dialog of a call; its texts come later.
     pub(super) fn open_dialog(&mut self, call: Id, remote_cseq: u32) -> Option<Id> {
         let local_cseq = self.random.u32(Draw::CSeq) >> 4;
-        let dialog =
-            self.dialogs.insert(DialogSlot { local_cseq, remote_cseq, ..DialogSlot::IDLE })?;
+        let dialog = self.dialogs.insert(|slot| {
+            (slot.local_cseq, slot.remote_cseq) = (local_cseq, remote_cseq);
+        })?;
         self.calls.update(call, |slot| slot.dialog = dialog);
         Some(dialog)
     }
@@ -427,11 +422,12 @@ impl Endpoint<'_> {
 
     /// Free a call and its dialogs; its transactions run on by themselves.
     pub(super) fn remove_call(&mut self, call: Id) {
-        if let Some(slot) = self.calls.remove(call) {
-            self.drop_dialogs(slot.dialog);
-            if let Some(invite) = slot.invite {
-                self.stop_repeating(invite);
-            }
+        let Some(slot) = self.calls.get(call) else { return };
+        let (dialog, invite) = (slot.dialog, slot.invite);
+        self.calls.remove(call);
+        self.drop_dialogs(dialog);
+        if let Some(invite) = invite {
+            self.stop_repeating(invite);
         }
     }
 

@@ -79,10 +79,12 @@ impl Endpoint<'_> {
         }
         let chosen = self.calls.get(call)?.dialog;
         let slot = self.dialogs.get(chosen)?;
-        let fork = DialogSlot { text: slot.text, next: slot.next, ..DialogSlot::IDLE };
-        let (path, cseq) = (slot.path, slot.local_cseq);
-        let fork = DialogSlot { path, local_cseq: cseq, ..fork };
-        let id = self.dialogs.insert(fork)?;
+        let (text, next) = (slot.text, slot.next);
+        let (path, local_cseq) = (slot.path, slot.local_cseq);
+        let id = self.dialogs.insert(|slot| {
+            (slot.text, slot.next) = (text, next);
+            (slot.path, slot.local_cseq) = (path, local_cseq);
+        })?;
         self.dialog_text.copy_block(self.dialogs.place(chosen), self.dialogs.place(id));
         self.dialogs.update(chosen, |slot| slot.next = Some(id));
         for (which, text) in [(field::REMOTE_TAG, remote_tag), (field::ROUTES, b"")] {

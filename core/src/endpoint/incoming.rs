@@ -341,9 +341,7 @@ impl Endpoint<'_> {
             }
             _ => None,
         });
-        if let Some(buffer) = response.flatten() {
-            self.buffers.give(buffer);
-        }
+        self.buffers.give(response.flatten());
     }
 
     /// Our 200 was acknowledged, by an ACK or by a later request that proves it.

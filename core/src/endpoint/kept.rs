@@ -43,7 +43,9 @@ impl<'a> Kept<'a> {
         self.pool.set(id, bytes)
     }
 
-    pub(super) fn give(&mut self, id: BufferId) {
+    /// Give back what is held, if something is.
+    pub(super) fn give(&mut self, held: Option<BufferId>) {
+        let Some(id) = held else { return };
         self.forget(&id);
         self.pool.give(id);
     }

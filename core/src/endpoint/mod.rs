@@ -236,9 +236,7 @@ impl<'a> Endpoint<'a> {
     fn begin_turn(&mut self, now: Instant) {
         self.now = now;
         self.turn = self.turn.wrapping_add(1);
-        if let Some(buffer) = self.inbox.take() {
-            self.buffers.give(buffer);
-        }
+        self.buffers.give(self.inbox.take());
     }
 
     /// Keep the message of this turn for the events that it causes.

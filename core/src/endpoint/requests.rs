@@ -158,9 +158,7 @@ impl Endpoint<'_> {
     #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn forget_request(&mut self, id: Id) {
         let message = self.transactions.update(id, |slot| slot.message.take()).flatten();
-        if let Some(buffer) = message {
-            self.buffers.give(buffer);
-        }
+        self.buffers.give(message);
     }
 
     pub(super) fn request_over(&mut self, id: Id, outcome: Result<u16, Reason>) {

@@ -108,8 +108,8 @@ pub(crate) enum AccountNews {
     Unregistered,
 }
 
-impl AccountSlot {
-    pub(crate) const IDLE: Self = Self {
+impl Slot for AccountSlot {
+    const IDLE: Self = Self {
         text: Packed::EMPTY,
         registration: Registration::IDLE,
         call_id: 0,
@@ -127,9 +127,7 @@ impl AccountSlot {
         bindings: None,
         turn: 0,
     };
-}
 
-impl Slot for AccountSlot {
     fn deadline(&self) -> Due {
         // the answer to what is on its way, or the resolver's, comes first
         let busy = self.transaction.is_some() || self.resolving != Resolving::No;
@@ -222,8 +220,8 @@ impl News {
     }
 }
 
-impl CallSlot {
-    pub(crate) const IDLE: Self = Self {
+impl Slot for CallSlot {
+    const IDLE: Self = Self {
         state: State::Idle,
         outgoing: false,
         late_offer: false,
@@ -249,9 +247,7 @@ impl CallSlot {
         resolving: Resolving::No,
         deadline: Due::NEVER,
     };
-}
 
-impl Slot for CallSlot {
     fn deadline(&self) -> Due {
         self.deadline
     }
@@ -274,8 +270,9 @@ pub(crate) struct DialogSlot {
     pub(crate) early: Option<MediaPlan>,
 }
 
-impl DialogSlot {
-    pub(crate) const IDLE: Self = Self {
+impl Slot for DialogSlot {
+    const ACTS: bool = false;
+    const IDLE: Self = Self {
         text: Packed::EMPTY,
         next: None,
         path: None,
@@ -283,10 +280,6 @@ impl DialogSlot {
         remote_cseq: 0,
         early: None,
     };
-}
-
-impl Slot for DialogSlot {
-    const ACTS: bool = false;
 
     fn deadline(&self) -> Due {
         Due::NEVER
@@ -385,7 +378,24 @@ pub(crate) enum Purpose {
 }
 
 impl TransactionSlot {
-    pub(crate) const IDLE: Self = Self {
+    /// The CANCEL goes out now; its INVITE waits no longer than it does (RFC 3261 s9.1).
+    pub(crate) fn begin_cancel(&mut self, now: Instant, timing: &Timing) {
+        self.cancel = Cancel::Sent(ClientRequest::start(now, timing), true);
+        if let Machine::ClientInvite(machine) = &mut self.machine {
+            machine.end_at(now + timing.give_up());
+        }
+    }
+
+    fn cancel_deadline(&self) -> Due {
+        match &self.cancel {
+            Cancel::Sent(machine, _) => machine.due(),
+            _ => Due::NEVER,
+        }
+    }
+}
+
+impl Slot for TransactionSlot {
+    const IDLE: Self = Self {
         machine: Machine::Idle,
         purpose: Purpose::None,
         account: None,
@@ -408,23 +418,6 @@ impl TransactionSlot {
         since: Instant::ZERO,
     };
 
-    /// The CANCEL goes out now; its INVITE waits no longer than it does (RFC 3261 s9.1).
-    pub(crate) fn begin_cancel(&mut self, now: Instant, timing: &Timing) {
-        self.cancel = Cancel::Sent(ClientRequest::start(now, timing), true);
-        if let Machine::ClientInvite(machine) = &mut self.machine {
-            machine.end_at(now + timing.give_up());
-        }
-    }
-
-    fn cancel_deadline(&self) -> Due {
-        match &self.cancel {
-            Cancel::Sent(machine, _) => machine.due(),
-            _ => Due::NEVER,
-        }
-    }
-}
-
-impl Slot for TransactionSlot {
     fn deadline(&self) -> Due {
         let machine = match &self.machine {
             // the driver owes an answer about the way; a slot must not depend on it

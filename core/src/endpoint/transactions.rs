@@ -70,19 +70,13 @@ impl Endpoint<'_> {
             return Err(Error::NoRoom);
         }
         let Opening { purpose, account, call, path, random, cseq, keys, .. } = *opening;
-        let path = path.copied();
-        let slot = TransactionSlot {
-            purpose,
-            account,
-            call,
-            path,
-            random,
-            cseq,
-            keys,
-            since: self.now,
-            ..TransactionSlot::IDLE
-        };
-        let id = self.transactions.insert(slot).ok_or(Error::NoRoom)?;
+        let now = self.now;
+        let id = self.transactions.insert(|slot| {
+            (slot.purpose, slot.account, slot.call) = (purpose, account, call);
+            (slot.path, slot.random, slot.cseq) = (path.copied(), random, cseq);
+            (slot.keys, slot.since) = (keys, now);
+        });
+        let id = id.ok_or(Error::NoRoom)?;
         for (which, key) in keys.into_iter().enumerate().filter(|(_, key)| *key != 0) {
             self.index.insert(key, which, self.transactions.place(id));
         }
@@ -133,10 +127,11 @@ impl Endpoint<'_> {
                 slot.and_then(|slot| slot.keys.get(which)).copied().unwrap_or(0)
             });
         }
-        let Some(slot) = self.transactions.remove(id) else { return };
-        for buffer in [slot.message, slot.response].into_iter().flatten() {
-            self.buffers.give(buffer);
-        }
+        let held = self.transactions.update(id, |slot| [slot.message.take(), slot.response.take()]);
+        let [message, response] = held.unwrap_or_default();
+        self.buffers.give(message);
+        self.buffers.give(response);
+        self.transactions.remove(id);
     }
 
     /// Keep the draft as the request of a client transaction, and start it.
