@@ -11,11 +11,9 @@ use crate::storage::Slots;
 use crate::time::{Due, Instant};
 
 /// What a table must know of the values in it.
-pub(crate) trait Slot {
+pub(crate) trait Slot: Default {
     /// Whether it ever has a deadline or an action; a table of others needs no code for them.
     const ACTS: bool = true;
-    /// A value that was not filled in yet.
-    const IDLE: Self;
     /// When this slot wants to be called next.
     fn deadline(&self) -> Due;
     /// Whether this slot has an action to give.
@@ -30,6 +28,12 @@ pub(crate) trait Slot {
 /// so in a table of which half is free that is after a billion insertions.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Id(NonZeroU32);
+
+impl Default for Id {
+    fn default() -> Self {
+        Self::NOTHING
+    }
+}
 
 impl Id {
     /// Names nothing in any table: a slot that is taken counts one at least.
@@ -160,7 +164,7 @@ impl<'a, T: Slot> Table<'a, T> {
     fn take_free(&mut self) -> Option<Id> {
         let id = self.lists.take_free(erased_mut(&mut self.entries))?;
         let index = self.place(id);
-        self.entries.get_mut(index as usize)?.value = Value::Some(T::IDLE);
+        self.entries.get_mut(index as usize)?.value = Value::Some(T::default());
         Some(id)
     }
 

@@ -16,7 +16,7 @@ use super::transactions::Opening;
 use super::{Endpoint, Reason};
 
 /// What is remembered of the last challenge of one kind; its texts stand with the account's.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cached {
     algorithm: Option<Algorithm>,
     /// The challenge named the algorithm; some servers compare, so we do what they did.
@@ -25,10 +25,6 @@ pub(crate) struct Cached {
     auth: bool,
     /// How often the nonce was used.
     count: u32,
-}
-
-impl Cached {
-    pub(crate) const NONE: Self = Self { algorithm: None, named: false, auth: false, count: 0 };
 }
 
 /// A server's challenge with 401, and a proxy's with 407.
@@ -171,7 +167,7 @@ impl Endpoint<'_> {
                 set = set.and_then(|()| slot.text.set(block, which, text.unwrap_or(b"")));
             }
             if let Some(place) = slot.challenges.get_mut(kind) {
-                *place = if set.is_ok() { cached } else { Cached::NONE };
+                *place = if set.is_ok() { cached } else { Cached::default() };
             }
             set
         });
@@ -184,7 +180,7 @@ impl Endpoint<'_> {
     pub(super) fn forget_challenges(&mut self, account: Id) {
         let block = self.account_text.block_mut(self.accounts.place(account));
         self.accounts.update(account, |slot| {
-            slot.challenges = [Cached::NONE; 2];
+            slot.challenges = [Cached::default(); 2];
             if !slot.registration.is_registered(self.now) {
                 for which in [field::CHALLENGES, field::CHALLENGES + 3] {
                     let _ = slot.text.set(block, which, b""); // shorter always fits
@@ -200,7 +196,7 @@ impl Endpoint<'_> {
         self.accounts.update(account, |slot| {
             if kind != 0 || !slot.registration.is_registered(self.now) {
                 if let Some(place) = slot.challenges.get_mut(kind) {
-                    *place = Cached::NONE;
+                    *place = Cached::default();
                 }
                 let _ = slot.text.set(block, field::CHALLENGES + kind * 3, b"");
             }

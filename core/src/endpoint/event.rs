@@ -139,9 +139,10 @@ impl<'e> Event<'e> {
 }
 
 /// How far the negotiation of a stream is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Stage {
     /// We offered a change: receive both the old and this until the answer (RFC 3264 s8.3.2).
+    #[default]
     Offered,
     /// Both sides agree.
     Agreed,

@@ -63,7 +63,7 @@ impl<'x, const N: usize> Lent<'x, N> {
 }
 
 /// An identity and its registration.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct AccountSlot {
     pub(crate) text: Packed<{ account_text::COUNT }>,
     pub(crate) registration: Registration,
@@ -109,25 +109,6 @@ pub(crate) enum AccountNews {
 }
 
 impl Slot for AccountSlot {
-    const IDLE: Self = Self {
-        text: Packed::EMPTY,
-        registration: Registration::IDLE,
-        call_id: 0,
-        tag: 0,
-        cseq: 0,
-        expires_s: 0,
-        allow_md5: false,
-        raised: false,
-        query_wanted: false,
-        challenges: [Cached::NONE; 2],
-        server: None,
-        resolving: Resolving::No,
-        transaction: None,
-        news: None,
-        bindings: None,
-        turn: 0,
-    };
-
     fn deadline(&self) -> Due {
         // the answer to what is on its way, or the resolver's, comes first
         let busy = self.transaction.is_some() || self.resolving != Resolving::No;
@@ -140,7 +121,7 @@ impl Slot for AccountSlot {
 }
 
 /// A call.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct CallSlot {
     pub(crate) state: State,
     pub(crate) outgoing: bool,
@@ -221,33 +202,6 @@ impl News {
 }
 
 impl Slot for CallSlot {
-    const IDLE: Self = Self {
-        state: State::Idle,
-        outgoing: false,
-        late_offer: false,
-        awaits_answer: false,
-        told: false,
-        bye_wanted: false,
-        account: Id::NOTHING,
-        dialog: Id::NOTHING,
-        invite: None,
-        change: Change::None,
-        direction_before: Direction::SendRecv,
-        local: None,
-        session_id: 0,
-        session_version: 0,
-        shape: None,
-        plan: None,
-        news: News::NONE,
-        stage: Stage::Offered,
-        status: 0,
-        reason: None,
-        change_failure: None,
-        turn: 0,
-        resolving: Resolving::No,
-        deadline: Due::NEVER,
-    };
-
     fn deadline(&self) -> Due {
         self.deadline
     }
@@ -258,7 +212,7 @@ impl Slot for CallSlot {
 }
 
 /// A dialog (RFC 3261 s12).
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct DialogSlot {
     pub(crate) text: Packed<{ dialog_text::COUNT }>,
     /// The next fork of the same call.
@@ -272,14 +226,6 @@ pub(crate) struct DialogSlot {
 
 impl Slot for DialogSlot {
     const ACTS: bool = false;
-    const IDLE: Self = Self {
-        text: Packed::EMPTY,
-        next: None,
-        path: None,
-        local_cseq: 0,
-        remote_cseq: 0,
-        early: None,
-    };
 
     fn deadline(&self) -> Due {
         Due::NEVER
@@ -291,7 +237,7 @@ impl Slot for DialogSlot {
 }
 
 /// A transaction with the buffers that it holds.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct TransactionSlot {
     pub(crate) machine: Machine,
     pub(crate) purpose: Purpose,
@@ -395,29 +341,6 @@ impl TransactionSlot {
 }
 
 impl Slot for TransactionSlot {
-    const IDLE: Self = Self {
-        machine: Machine::Idle,
-        purpose: Purpose::None,
-        account: None,
-        call: None,
-        path: None,
-        random: 0,
-        keys: [0; KEYS],
-        message: None,
-        response: None,
-        send_message: false,
-        send_response: false,
-        cancel: Cancel::No,
-        doomed: false,
-        resolving: Resolving::No,
-        given: [0; 2],
-        forks: 0,
-        cseq: 0,
-        news: None,
-        turn: 0,
-        since: Instant::ZERO,
-    };
-
     fn deadline(&self) -> Due {
         let machine = match &self.machine {
             // the driver owes an answer about the way; a slot must not depend on it

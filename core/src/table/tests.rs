@@ -14,8 +14,6 @@ struct Item {
 }
 
 impl Slot for Item {
-    const IDLE: Self = Self { name: 0, deadline: None, ready: false };
-
     fn deadline(&self) -> Due {
         self.deadline.map_or(Due::NEVER, Due::at)
     }
