@@ -69,58 +69,71 @@ impl<'a> Iterator for Headers<'a> {
     }
 }
 
+/// Lines of one name: so many of them, to be sought among the headers of a message.
+#[derive(Clone, Debug)]
+pub(super) struct Lines<'a> {
+    pub(super) name: HeaderName<'a>,
+    pub(super) headers: Headers<'a>,
+    pub(super) left: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn none(name: HeaderName<'a>) -> Self {
+        Self { name, headers: Headers::new(&[], 0), left: 0 }
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Header<'a>;
+
+    fn next(&mut self) -> Option<Header<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        loop {
+            let header = self.headers.next()?;
+            if header.name == self.name {
+                return Some(header);
+            }
+        }
+    }
+}
+
 /// Every comma-separated value of one header name, over all its lines, each trimmed.
 ///
 /// Commas in quoted strings and in angle brackets do not separate. Authentication headers are
 /// never split: their commas separate parameters (RFC 3261 s7.3.1).
 #[derive(Clone, Debug)]
 pub struct Values<'a> {
-    name: HeaderName<'a>,
     line: Option<&'a [u8]>,
-    more: Headers<'a>,
+    more: Lines<'a>,
     /// Whether `more` begins with the line that `line` is from. It is passed over only when a
     /// second line is wanted, since most callers want the first value alone.
     at_first: bool,
-    /// Lines of this name that are still to come.
-    lines_left: usize,
 }
 
 impl<'a> Values<'a> {
     /// The values of one line.
     pub(super) fn of_line(name: HeaderName<'a>, value: &'a [u8]) -> Self {
-        Self::of_lines(name, value, Headers::new(&[], 0), 1)
+        Self::of_lines(value, Lines::none(name))
     }
 
     /// No values at all.
     pub(super) fn none(name: HeaderName<'a>) -> Self {
-        Self::sought(name, Headers::new(&[], 0), 0)
+        Self::sought(Lines::none(name))
     }
 
-    /// The values of `lines` lines: the first with this value, the others sought behind it. `all`
-    /// begins with the first.
-    pub(super) fn of_lines(
-        name: HeaderName<'a>,
-        first: &'a [u8],
-        all: Headers<'a>,
-        lines: usize,
-    ) -> Self {
-        Self {
-            name,
-            line: Some(first),
-            more: all,
-            at_first: true,
-            lines_left: lines.saturating_sub(1),
-        }
+    /// The values of a line with this value and of those behind it; `more` begins with itself.
+    pub(super) fn of_lines(first: &'a [u8], more: Lines<'a>) -> Self {
+        Self { line: Some(first), more, at_first: true }
     }
 
-    /// The values of at most so many lines, all of which have to be sought.
-    pub(super) fn sought(name: HeaderName<'a>, more: Headers<'a>, lines_left: usize) -> Self {
-        Self { name, line: None, more, at_first: false, lines_left }
+    /// The values of lines all of which have to be sought.
+    pub(super) fn sought(more: Lines<'a>) -> Self {
+        Self { line: None, more, at_first: false }
     }
 
     fn splits(&self) -> bool {
         !matches!(
-            self.name,
+            self.more.name,
             HeaderName::WwwAuthenticate
                 | HeaderName::ProxyAuthenticate
                 | HeaderName::Authorization
@@ -138,12 +151,11 @@ impl<'a> Iterator for Values<'a> {
         let line = match self.line.take() {
             Some(line) => line,
             None => {
-                self.lines_left = self.lines_left.checked_sub(1)?;
-                if self.at_first {
-                    self.more.next();
-                    self.at_first = false;
+                if self.at_first && self.more.left > 0 {
+                    self.more.headers.next();
                 }
-                self.more.find(|header| header.name == self.name)?.value
+                self.at_first = false;
+                self.more.next()?.value
             }
         };
         if !self.splits() {

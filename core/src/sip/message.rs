@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::grammar::{TOKEN, leading, number};
-use super::header::{Header, Headers, Span, Values, line_end};
+use super::header::{Headers, Lines, Span, Values, line_end};
 use super::name::{HeaderName, Method};
 use super::start_line::StartLine;
 
@@ -183,12 +183,14 @@ impl<'a> Message<'a> {
         match self.index.entry(name) {
             Some(Entry { lines: 0, .. }) => Values::none(name),
             Some(entry) => Values::of_lines(
-                name,
                 self.bytes.get(entry.value()).unwrap_or_default(),
-                self.headers_from(entry),
-                usize::from(entry.lines),
+                Lines {
+                    name,
+                    headers: self.headers_from(entry),
+                    left: usize::from(entry.lines).saturating_sub(1),
+                },
             ),
-            None => Values::sought(name, self.headers(), usize::MAX),
+            None => Values::sought(Lines { name, headers: self.headers(), left: usize::MAX }),
         }
     }
 
@@ -231,14 +233,14 @@ impl<'a> Message<'a> {
     }
 
     /// The lines of an indexed header after its first.
-    pub(super) fn further_lines(
-        &self,
-        name: HeaderName<'static>,
-    ) -> impl Iterator<Item = Header<'a>> {
-        let entry = self.index.entry(name);
-        let headers = entry.map(|entry| self.headers_from(entry).skip(1)).into_iter().flatten();
-        let count = entry.map_or(0, |entry| usize::from(entry.lines).saturating_sub(1));
-        headers.filter(move |header| header.name == name).take(count)
+    pub(super) fn further_lines(&self, name: HeaderName<'static>) -> Lines<'a> {
+        let entry = self.index.entry(name).unwrap_or(Entry::NONE);
+        let left = usize::from(entry.lines).saturating_sub(1);
+        let mut headers = self.headers_from(entry);
+        if left > 0 {
+            headers.next();
+        }
+        Lines { name, headers, left }
     }
 
     /// Content-Length, which all its lines must agree on.
