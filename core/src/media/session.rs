@@ -266,14 +266,15 @@ impl Session {
         if self.plan.dtmf.is_none() {
             return Err(DigitsError::NotNegotiated);
         }
-        let count = digits
-            .chars()
-            .map(Digit::from_char)
-            .try_fold(0, |count, digit| digit.map(|_| count + 1).ok_or(DigitsError::NotADigit))?;
-        if count > self.sender.digits.room() {
+        // No byte of a character beyond ASCII is that of a digit.
+        let digit = |byte: u8| Digit::from_char(char::from(byte));
+        if !digits.bytes().all(|byte| digit(byte).is_some()) {
+            return Err(DigitsError::NotADigit);
+        }
+        if digits.len() > self.sender.digits.room() {
             return Err(DigitsError::NoRoom);
         }
-        for digit in digits.chars().filter_map(Digit::from_char) {
+        for digit in digits.bytes().filter_map(digit) {
             self.sender.digits.push(digit, duration);
         }
         Ok(())
