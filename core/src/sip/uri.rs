@@ -5,6 +5,7 @@ use super::grammar::{Part, URI_HEADER, URI_PARAM, USER, ValueError, before, is_u
 use super::host::{Host, host, port};
 use super::params::Params;
 use super::via::TransportName;
+use crate::bytes::cut;
 use crate::limits::URI_PARAMS_COMPARED_MAX;
 use crate::scan::find;
 
@@ -72,7 +73,7 @@ impl<'a> Uri<'a> {
             SIP => Scheme::Sip,
             SIPS => Scheme::Sips,
             TEL => Scheme::Tel,
-            _ => Scheme::Other(split_field(self.raw, b':').0),
+            _ => Scheme::Other(cut(self.raw, b':').0),
         }
     }
 
@@ -115,9 +116,7 @@ impl<'a> Uri<'a> {
     /// The value of the header of this name in [`Uri::headers`], in any case, escaped; a Refer-To
     /// carries its Replaces so (RFC 3891 s4).
     pub fn header(&self, name: &[u8]) -> Option<&'a [u8]> {
-        let fields = self.headers()?.split(|byte| *byte == b'&');
-        let mut pairs = fields.map(|field| split_field(field, b'='));
-        pairs.find(|(known, _)| same_text(known, name)).map(|(_, value)| value)
+        self.header_fields().find(|(known, _)| same(known, name, true)).map(|(_, value)| value)
     }
 
     /// The `transport` parameter.
@@ -151,9 +150,8 @@ impl<'a> Uri<'a> {
             _ if self.scheme != other.scheme => false,
             SIP | SIPS => self.equals_sip(other),
             TEL => {
-                let number = |uri: &Uri<'a>| uri.user().unwrap_or_default();
-                same_number(number(self), other.user().unwrap_or_default())
-                    && params_match(self, other, |_| true)
+                same_number(self.user().unwrap_or_default(), other.user().unwrap_or_default())
+                    && self.param_fields().match_all(&other.param_fields(), true, |_| true)
             }
             _ => false, // others byte for byte, which they were not
         }
@@ -168,8 +166,18 @@ impl<'a> Uri<'a> {
             && self.port() == other.port()
             && same_part(self.user(), other.user())
             && same_part(self.password(), other.password())
-            && params_match(self, other, is_decisive)
-            && headers_match(self.headers(), other.headers())
+            && self.param_fields().match_all(&other.param_fields(), true, is_decisive)
+            && self.header_fields().match_all(&other.header_fields(), false, |_| true)
+            && self.header_fields().count() == other.header_fields().count()
+    }
+
+    fn param_fields(&self) -> Fields<'a> {
+        let params = self.params.of(self.raw);
+        Fields { rest: params.and_then(|params| params.get(1..)), separator: b';' }
+    }
+
+    fn header_fields(&self) -> Fields<'a> {
+        Fields { rest: self.headers(), separator: b'&' }
     }
 
     fn read_sip(&mut self, rest: &'a [u8]) -> Result<(), ValueError> {
@@ -309,74 +317,92 @@ fn are_named(params: &[u8]) -> bool {
 }
 
 fn same_part(ours: Option<&[u8]>, theirs: Option<&[u8]>) -> bool {
-    match (ours, theirs) {
-        (Some(ours), Some(theirs)) => unescaped(ours).eq(unescaped(theirs)),
-        (None, None) => true,
-        _ => false,
+    ours.is_some() == theirs.is_some()
+        && same(ours.unwrap_or_default(), theirs.unwrap_or_default(), false)
+}
+
+/// Whether two parts are the same once their escapes are resolved.
+fn same(ours: &[u8], theirs: &[u8], in_any_case: bool) -> bool {
+    let (mut ours, mut theirs) = (unescaped(ours), unescaped(theirs));
+    loop {
+        match (ours.next(), theirs.next()) {
+            (None, None) => return true,
+            (Some(a), Some(b)) if a == b || (in_any_case && a.eq_ignore_ascii_case(&b)) => {}
+            _ => return false,
+        }
     }
 }
 
-fn same_text(ours: &[u8], theirs: &[u8]) -> bool {
-    let lower = |part| unescaped(part).map(|byte: u8| byte.to_ascii_lowercase());
-    lower(ours).eq(lower(theirs))
-}
-
-fn same_number(ours: &[u8], theirs: &[u8]) -> bool {
-    let digits = |part: &[u8]| {
-        let kept = part.iter().filter(|byte| !is_separator(**byte));
-        kept.map(u8::to_ascii_lowercase).collect::<heapless::Vec<u8, 64>>()
-    };
-    ours.len() <= 64 && theirs.len() <= 64 && digits(ours) == digits(theirs)
-}
-
-/// `decisive` says of a name whether it matters even when only one side has them.
-fn params_match(ours: &Uri<'_>, theirs: &Uri<'_>, decisive: fn(&[u8]) -> bool) -> bool {
-    // A name may stand only once (RFC 3261 s19.1.1); where it does not, one equal value is enough.
-    let one_way = |from: &Uri<'_>, to: &Uri<'_>| {
-        from.params().all(|(name, value)| {
-            let value = value.unwrap_or_default();
-            let mut namesakes = to.params().filter(|(other, _)| same_text(name, other)).peekable();
-            match namesakes.peek() {
-                Some(_) => namesakes.any(|(_, other)| same_text(value, other.unwrap_or_default())),
-                None => !decisive(name),
+/// Whether two telephone numbers are the same without their separators.
+fn same_number(mut ours: &[u8], mut theirs: &[u8]) -> bool {
+    fn next(number: &mut &[u8]) -> Option<u8> {
+        loop {
+            let (digit, rest) = number.split_first()?;
+            *number = rest;
+            if !is_separator(*digit) {
+                return Some(digit.to_ascii_lowercase());
             }
-        })
-    };
-    let few = |uri: &Uri<'_>| uri.params().nth(URI_PARAMS_COMPARED_MAX).is_none();
-    few(ours) && few(theirs) && one_way(ours, theirs) && one_way(theirs, ours)
-}
-
-/// Header components are never ignored; their order does not matter.
-fn headers_match(ours: Option<&[u8]>, theirs: Option<&[u8]>) -> bool {
-    let (ours, theirs) = match (ours, theirs) {
-        (None, None) => return true,
-        (Some(ours), Some(theirs)) => (ours, theirs),
-        _ => return false,
-    };
-    fn fields(headers: &[u8]) -> impl Iterator<Item = &[u8]> {
-        headers.split(|byte| *byte == b'&')
+        }
     }
-    let few = |headers| fields(headers).nth(URI_PARAMS_COMPARED_MAX).is_none();
-    let one_way =
-        |from, to| fields(from).all(|field| fields(to).any(|other| same_header(field, other)));
-    few(ours)
-        && few(theirs)
-        && fields(ours).count() == fields(theirs).count()
-        && one_way(ours, theirs)
-        && one_way(theirs, ours)
+    loop {
+        match (next(&mut ours), next(&mut theirs)) {
+            (None, None) => return true,
+            (ours, theirs) if ours == theirs => {}
+            _ => return false,
+        }
+    }
 }
 
-/// Names compare without case, values with it.
-fn same_header(ours: &[u8], theirs: &[u8]) -> bool {
-    let ((our_name, our_value), (their_name, their_value)) =
-        (split_field(ours, b'='), split_field(theirs, b'='));
-    same_text(our_name, their_name) && unescaped(our_value).eq(unescaped(their_value))
+/// The parameters or the headers of a URI: names and values, empty where there is none.
+#[derive(Clone)]
+struct Fields<'a> {
+    rest: Option<&'a [u8]>,
+    separator: u8,
 }
 
-fn split_field(field: &[u8], at: u8) -> (&[u8], &[u8]) {
-    match find(at, field) {
-        Some(at) => (field.get(..at).unwrap_or_default(), field.get(at + 1..).unwrap_or_default()),
-        None => (field, &[]),
+impl<'a> Iterator for Fields<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (field, rest) = cut(self.rest?, self.separator);
+        self.rest = rest;
+        let (name, value) = cut(field, b'=');
+        Some((name, value.unwrap_or_default()))
+    }
+}
+
+impl Fields<'_> {
+    /// Whether all are there on both sides with the same value; their order does not matter.
+    /// `decisive` says of a name whether it matters even when only one side has it.
+    fn match_all(
+        &self,
+        other: &Fields<'_>,
+        in_any_case: bool,
+        decisive: fn(&[u8]) -> bool,
+    ) -> bool {
+        let few = |fields: &Fields<'_>| fields.clone().count() <= URI_PARAMS_COMPARED_MAX;
+        few(self)
+            && few(other)
+            && self.are_in(other, in_any_case, decisive)
+            && other.are_in(self, in_any_case, decisive)
+    }
+
+    fn are_in(&self, other: &Fields<'_>, in_any_case: bool, decisive: fn(&[u8]) -> bool) -> bool {
+        for (name, value) in self.clone() {
+            // A name may stand only once (RFC 3261 s19.1.1); where it does not, one equal value is
+            // enough.
+            let (mut has_namesake, mut has_equal) = (false, false);
+            for (its_name, its_value) in other.clone() {
+                if same(name, its_name, true) {
+                    has_namesake = true;
+                    has_equal |= same(value, its_value, in_any_case);
+                }
+            }
+            if !has_equal && (has_namesake || decisive(name)) {
+                return false;
+            }
+        }
+        true
     }
 }
 
