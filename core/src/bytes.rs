@@ -2,6 +2,7 @@
 //! costs several kilobytes of flash.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::ops::Range;
 
 use crate::scan::find;
 
@@ -86,61 +87,60 @@ pub(crate) fn lenient_ip(text: &[u8]) -> Option<IpAddr> {
 
 #[cfg_attr(target_os = "none", inline(never))]
 fn read_ipv4(text: &[u8], lenient: bool) -> Option<Ipv4Addr> {
-    let mut parts = text.split(|&byte| byte == b'.');
+    let mut rest = Some(text);
     let mut octets = [0; 4];
     for octet in &mut octets {
-        let part = parts.next()?;
+        let (part, after) = cut(rest?, b'.');
         if part.len() > 3 || (!lenient && part.len() > 1 && part.starts_with(b"0")) {
             return None;
         }
         *octet = number_u8(part)?;
+        rest = after;
     }
-    parts.next().is_none().then(|| Ipv4Addr::from(octets))
+    rest.is_none().then(|| Ipv4Addr::from(octets))
 }
 
+/// Colon-separated groups, the last of which may be an IPv4 address, with one gap or none.
 #[cfg_attr(target_os = "none", inline(never))]
 fn read_ipv6(text: &[u8], lenient: bool) -> Option<Ipv6Addr> {
-    let gap = text.windows(2).position(|pair| pair == b"::");
-    let (head, tail) = match gap {
-        Some(at) => (text.get(..at)?, text.get(at + 2..)?),
-        None => (text, [].as_slice()),
-    };
-    let tail = tail.strip_prefix(b":").filter(|_| lenient).unwrap_or(tail);
-    let mut segments = [0; 8];
-    let before = groups(head, &mut segments, gap.is_none(), lenient)?;
-    if gap.is_none() {
-        return (before == 8).then(|| Ipv6Addr::from(segments));
-    }
-    let mut last = [0; 8];
-    let after = groups(tail, &mut last, true, lenient)?;
-    if before + after > 7 {
-        return None; // `::` stands for at least one group
-    }
-    for (segment, group) in segments.iter_mut().skip(8 - after).zip(last) {
-        *segment = group;
-    }
-    Some(Ipv6Addr::from(segments))
-}
-
-/// Reads colon-separated groups, the last of which may be an IPv4 address; how many there were.
-#[cfg_attr(target_os = "none", inline(never))]
-fn groups(text: &[u8], into: &mut [u16; 8], v4_allowed: bool, lenient: bool) -> Option<usize> {
-    if text.is_empty() {
-        return Some(0);
-    }
-    let mut used = 0;
-    let mut parts = text.split(|&byte| byte == b':').peekable();
-    while let Some(part) = parts.next() {
-        if v4_allowed && parts.peek().is_none() && part.contains(&b'.') {
-            let [a, b, c, d] = read_ipv4(part, lenient)?.octets();
-            *into.get_mut(used)? = u16::from_be_bytes([a, b]);
-            *into.get_mut(used + 1)? = u16::from_be_bytes([c, d]);
-            return Some(used + 2);
+    let mut groups = [[0; 2]; 8];
+    let (mut used, mut gap) = (0, None);
+    let mut rest = text;
+    while !rest.is_empty() {
+        if gap.is_none()
+            && let Some(after) = rest.strip_prefix(b"::")
+        {
+            gap = Some(used);
+            rest = after.strip_prefix(b":").filter(|_| lenient).unwrap_or(after);
+            continue;
         }
-        *into.get_mut(used)? = hex_group(part)?;
+        if used > 0 && gap != Some(used) {
+            rest = rest.strip_prefix(b":")?;
+        }
+        let (group, after) = cut(rest, b':');
+        if after.is_none() && group.contains(&b'.') {
+            let [a, b, c, d] = read_ipv4(group, lenient)?.octets();
+            *groups.get_mut(used)? = [a, b];
+            used += 1;
+            *groups.get_mut(used)? = [c, d];
+        } else {
+            *groups.get_mut(used)? = hex_group(group)?.to_be_bytes();
+        }
         used += 1;
+        rest = rest.get(group.len()..)?;
     }
-    Some(used)
+    // `::` stands for at least one group
+    let missing = 8usize.checked_sub(used)?;
+    if gap.is_none() != (missing == 0) {
+        return None;
+    }
+    let mut octets = [0; 16];
+    let places = octets.as_chunks_mut().0;
+    for (at, group) in groups.iter().take(used).enumerate() {
+        let moved = gap.is_some_and(|gap| at >= gap);
+        *places.get_mut(if moved { at + missing } else { at })? = *group;
+    }
+    Some(Ipv6Addr::from(octets))
 }
 
 fn hex_group(part: &[u8]) -> Option<u16> {
@@ -196,38 +196,45 @@ impl<'b> Text<'b> {
     /// An address without brackets, IPv6 as RFC 5952 recommends.
     pub(crate) fn ip(&mut self, address: IpAddr) -> &mut Self {
         match address {
-            IpAddr::V4(v4) => {
-                let [a, b, c, d] = v4.octets().map(u64::from);
-                self.number(a).put(b".").number(b).put(b".").number(c).put(b".").number(d)
-            }
+            IpAddr::V4(v4) => self.ipv4(v4),
             IpAddr::V6(v6) => self.ipv6(v6),
         }
     }
 
+    fn ipv4(&mut self, address: Ipv4Addr) -> &mut Self {
+        let [first, others @ ..] = address.octets();
+        self.number(first.into());
+        for octet in others {
+            self.put(b".").number(octet.into());
+        }
+        self
+    }
+
     fn ipv6(&mut self, address: Ipv6Addr) -> &mut Self {
-        let segments = address.segments();
-        let (start, length) = longest_zero_run(&segments);
-        let mut at = 0;
-        while let Some(&segment) = segments.get(at) {
-            if length > 1 && at == start {
-                self.put(b"::");
-                at += length;
+        let octets = address.octets();
+        let groups = octets.as_chunks().0;
+        let gap = longest_zero_run(groups);
+        for (at, group) in groups.iter().enumerate() {
+            if gap.contains(&at) {
+                if at == gap.start {
+                    self.put(b"::");
+                }
                 continue;
             }
-            if at > 0 && !(length > 1 && at == start + length) {
+            if at > 0 && at != gap.end {
                 self.put(b":");
             }
-            self.hex(segment);
-            at += 1;
+            self.hex(u16::from_be_bytes(*group));
         }
         self
     }
 
     fn hex(&mut self, value: u16) {
-        let digits = [value >> 12, value >> 8 & 15, value >> 4 & 15, value & 15];
-        let first = digits.iter().position(|&digit| digit != 0).unwrap_or(3);
-        for &digit in digits.iter().skip(first) {
-            self.put(&[hex_digit(digit as u8)]);
+        for place in [12, 8, 4, 0] {
+            let rest = value >> place;
+            if rest != 0 || place == 0 {
+                self.put(&[hex_digit(rest as u8)]);
+            }
         }
     }
 
@@ -245,16 +252,16 @@ pub(crate) const fn hex_digit(value: u8) -> u8 {
     }
 }
 
-fn longest_zero_run(segments: &[u16; 8]) -> (usize, usize) {
-    let (mut best, mut run) = ((0, 0), (0, 0));
-    for (at, &segment) in segments.iter().enumerate() {
-        if segment != 0 {
-            run = (at + 1, 0);
+/// The first of the longest runs of zeros, of two or more; empty where there is none.
+fn longest_zero_run(groups: &[[u8; 2]]) -> Range<usize> {
+    let (mut best, mut run) = (0..0, 0..0);
+    for (at, group) in groups.iter().enumerate() {
+        if *group != [0; 2] {
             continue;
         }
-        run.1 += 1;
-        if run.1 > best.1 {
-            best = run;
+        run = if run.end == at { run.start..at + 1 } else { at..at + 1 };
+        if run.len() > best.len().max(1) {
+            best = run.clone();
         }
     }
     best
