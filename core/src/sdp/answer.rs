@@ -4,7 +4,7 @@ use super::offer::{Origin, PTIME_MAX_MS, PTIME_MIN_MS, Shape, write_audio, write
 use super::remote::Remote;
 use super::session::Session;
 use super::{AnswerError, Direction, DtmfPlan, LocalMedia, MediaPlan, WriteError};
-use crate::bytes::{Text, number_u16};
+use crate::bytes::Text;
 use crate::limits::MEDIA_MAX;
 use crate::rtp::Codec;
 
@@ -194,9 +194,8 @@ fn common(peer: &Media<'_>, ours: Option<&Ours>, local: &LocalMedia) -> Option<C
 /// The length of the packets that we send: what the peer wishes, within what a frame can hold.
 /// A peer's zero or nonsense counts as no wish.
 fn ptime_ms(peer: &Facts<'_>, local: &LocalMedia) -> u8 {
-    let wished =
-        peer.ptime.and_then(number_u16).filter(|&ms| ms != 0).unwrap_or(local.ptime_ms.into());
-    let longest = peer.maxptime.and_then(number_u16).filter(|&ms| ms != 0).unwrap_or(wished);
+    let wished = peer.ptime.filter(|ms| *ms != 0).unwrap_or(local.ptime_ms.into());
+    let longest = peer.maxptime.filter(|ms| *ms != 0).unwrap_or(wished);
     let ms = u8::try_from(wished.min(longest)).unwrap_or(PTIME_MAX_MS);
     ms.clamp(PTIME_MIN_MS, PTIME_MAX_MS)
 }
@@ -210,7 +209,7 @@ fn direction(
 ) -> Direction {
     let wanted = ours.map_or(local.direction, |ours| ours.direction);
     let peers = peer.direction.unwrap_or_default();
-    let sends = wanted.sends() && peers.receives() && !remote.is_held();
+    let sends = wanted.sends() && peers.receives() && !remote.is_held;
     match (sends, wanted.receives() && peers.sends()) {
         (true, true) => Direction::SendRecv,
         (true, false) => Direction::SendOnly,

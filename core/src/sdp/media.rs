@@ -86,7 +86,7 @@ impl<'a> Media<'a> {
     /// The direction as the sender of the description sees it: that of the media, else of the
     /// session, else both ways (RFC 8866 s6.7).
     pub fn direction(&self) -> Direction {
-        let of = |section| Attributes::new(section).find_map(|a| direction(a.name));
+        let of = |section| Attributes::new(section).find_map(|a| Direction::named(a.name));
         of(self.section).or_else(|| of(self.session)).unwrap_or_default()
     }
 
@@ -122,7 +122,7 @@ impl<'a> Media<'a> {
         }
         facts.connection = facts.connection.or(self.session_connection);
         if facts.direction.is_none() {
-            facts.direction = Attributes::new(self.session).find_map(|a| direction(a.name));
+            facts.direction = Attributes::new(self.session).find_map(|a| Direction::named(a.name));
         }
         facts
     }
@@ -202,8 +202,9 @@ pub(super) struct Facts<'a> {
     pub(super) connection: Option<Connection<'a>>,
     /// Of the section, or else of the session.
     pub(super) direction: Option<Direction>,
-    pub(super) ptime: Option<&'a [u8]>,
-    pub(super) maxptime: Option<&'a [u8]>,
+    /// Milliseconds; 0 where it is no number.
+    pub(super) ptime: Option<u16>,
+    pub(super) maxptime: Option<u16>,
     pub(super) rtcp: Option<&'a [u8]>,
 }
 
@@ -216,13 +217,16 @@ impl<'a> Facts<'a> {
         let place = match name {
             b"ptime" => &mut self.ptime,
             b"maxptime" => &mut self.maxptime,
-            b"rtcp" => &mut self.rtcp,
+            b"rtcp" => {
+                self.rtcp.get_or_insert(value.unwrap_or_default());
+                return;
+            }
             _ => {
-                self.direction = self.direction.or_else(|| direction(name));
+                self.direction = self.direction.or_else(|| Direction::named(name));
                 return;
             }
         };
-        place.get_or_insert(value.unwrap_or_default());
+        place.get_or_insert(value.and_then(bytes::number_u16).unwrap_or(0));
     }
 }
 
@@ -326,14 +330,4 @@ fn by_format(value: &[u8]) -> Option<(u8, &[u8])> {
 /// An RTP payload type: 7 bits (RFC 3550 s5.1).
 fn payload_type(format: &[u8]) -> Option<u8> {
     bytes::number_u8(format).filter(|&number| number < 128)
-}
-
-fn direction(name: &[u8]) -> Option<Direction> {
-    Some(match name {
-        b"sendrecv" => Direction::SendRecv,
-        b"sendonly" => Direction::SendOnly,
-        b"recvonly" => Direction::RecvOnly,
-        b"inactive" => Direction::Inactive,
-        _ => return None,
-    })
 }

@@ -175,12 +175,7 @@ pub(super) fn write_audio(
     formats.write_attributes(text);
     let ptime_ms = local.ptime_ms.clamp(PTIME_MIN_MS, PTIME_MAX_MS);
     text.put(b"\r\na=ptime:").number(ptime_ms.into());
-    text.put(match direction {
-        Direction::SendRecv => b"\r\na=sendrecv\r\n",
-        Direction::SendOnly => b"\r\na=sendonly\r\n",
-        Direction::RecvOnly => b"\r\na=recvonly\r\n",
-        Direction::Inactive => b"\r\na=inactive\r\n",
-    });
+    text.put(b"\r\na=").put(direction.name()).put(b"\r\n");
 }
 
 /// Shortest packet that we send or ask for, milliseconds.

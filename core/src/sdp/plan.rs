@@ -20,6 +20,19 @@ pub enum Direction {
 }
 
 impl Direction {
+    const ALL: [Self; 4] = [Self::SendRecv, Self::SendOnly, Self::RecvOnly, Self::Inactive];
+    /// Their names, which have the same length, in that order.
+    const NAMES: &[[u8; 8]] = &[*b"sendrecv", *b"sendonly", *b"recvonly", *b"inactive"];
+
+    pub(super) fn named(name: &[u8]) -> Option<Self> {
+        let at = Self::NAMES.iter().position(|known| known == name)?;
+        Self::ALL.get(at).copied()
+    }
+
+    pub(super) fn name(self) -> &'static [u8] {
+        Self::NAMES.get(self as usize).map(<[u8; 8]>::as_slice).unwrap_or_default()
+    }
+
     /// Whether we send in this direction.
     pub const fn sends(self) -> bool {
         matches!(self, Self::SendRecv | Self::SendOnly)

@@ -8,6 +8,8 @@ pub(super) struct Remote {
     pub(super) rtp: SocketAddr,
     /// Port 0 where RTCP is not to be sent.
     pub(super) rtcp: SocketAddr,
+    /// Whether the peer receives nothing, by its address.
+    pub(super) is_held: bool,
 }
 
 impl Remote {
@@ -15,35 +17,38 @@ impl Remote {
     /// host name, another address family, multicast, broadcast.
     pub(super) fn of(peer: &Facts<'_>, port: u16, local: SocketAddr) -> Option<Self> {
         let address = peer.connection?.ip()?;
+        let is_held = address.is_unspecified();
+        let (mut rtcp_address, mut rtcp_port) = (address, 0);
         // The old form of hold (RFC 3264 s8.4): neither RTP nor RTCP is sent.
-        if address.is_unspecified() {
-            return Some(Self {
-                rtp: SocketAddr::new(address, port),
-                rtcp: SocketAddr::new(address, 0),
-            });
-        }
-        let reachable =
-            |address: IpAddr| is_unicast(address) && address.is_ipv4() == local.is_ipv4();
-        if !reachable(address) {
-            return None;
-        }
-        let rtcp = match (peer.rtcp, peer.rtcp.and_then(Rtcp::parse)) {
-            (None, _) => {
+        if !is_held {
+            if !is_reachable(address, local) {
+                return None;
+            }
+            match peer.rtcp {
                 // RFC 3550 s11: the next port, where there is one.
-                SocketAddr::new(address, port.checked_add(1).unwrap_or(0))
+                None => rtcp_port = port.wrapping_add(1),
+                Some(value) => {
+                    if let Some(rtcp) = Rtcp::parse(value)
+                        && is_reachable(rtcp.address.unwrap_or(address), local)
+                    {
+                        rtcp_address = rtcp.address.unwrap_or(address);
+                        rtcp_port = rtcp.port;
+                    }
+                }
             }
-            (_, Some(rtcp)) if reachable(rtcp.address.unwrap_or(address)) => {
-                SocketAddr::new(rtcp.address.unwrap_or(address), rtcp.port)
-            }
-            _ => SocketAddr::new(address, 0),
-        };
-        Some(Self { rtp: SocketAddr::new(address, port), rtcp })
+        }
+        Some(Self {
+            rtp: SocketAddr::new(address, port),
+            rtcp: SocketAddr::new(rtcp_address, rtcp_port),
+            is_held,
+        })
     }
+}
 
-    /// Whether the peer receives at all, by its address.
-    pub(super) const fn is_held(&self) -> bool {
-        self.rtp.ip().is_unspecified()
-    }
+/// Whether something can be sent there from `local`.
+#[cfg_attr(target_os = "none", inline(never))]
+fn is_reachable(address: IpAddr, local: SocketAddr) -> bool {
+    is_unicast(address) && address.is_ipv4() == local.is_ipv4()
 }
 
 /// Whether one host can be meant: not the wildcard, not multicast or broadcast, also not as an
