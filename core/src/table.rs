@@ -1,9 +1,9 @@
 //! The one data structure of the endpoint: slots with generational handles, a heap of deadlines
 //! and a queue of slots that have something to say.
 //!
-//! A slot changes only through [`Table::update`], which reads its deadline and its readiness
-//! again, so that nobody can forget to. Everything is found without scanning, and an idle table
-//! is all zero.
+//! A slot changes only through [`Table::update`], which notes it down; [`Table::settle`], once a turn,
+//! reads the deadline and the readiness of those again, so that no change can be forgotten.
+//! Everything is found without scanning, and an idle table is all zero.
 
 use core::num::NonZeroU32;
 
@@ -64,11 +64,13 @@ struct Links {
     ready: bool,
     /// Stands in the ready queue.
     queued: bool,
+    /// Was changed since the table was settled.
+    changed: bool,
     deadline: Due,
-    /// Next free slot plus one.
-    next_free: u32,
-    /// Where this slot stands in the heap, plus one.
-    heap_position: u32,
+    /// Next changed slot plus one.
+    next_changed: u32,
+    /// Where this slot stands in the heap, plus one; while it is free, the next free slot plus one.
+    position: u32,
     /// Which slot stands at this position of the heap.
     heap: u32,
     /// Which slot stands at this position of the ready queue.
@@ -108,9 +110,10 @@ impl<T> Entry<T> {
             id: None,
             ready: false,
             queued: false,
+            changed: false,
             deadline: Due::NEVER,
-            next_free: 0,
-            heap_position: 0,
+            next_changed: 0,
+            position: 0,
             heap: 0,
             queue: 0,
         },
@@ -187,18 +190,32 @@ impl<'a, T: Slot> Table<'a, T> {
         entry.value.as_ref().filter(|_| entry.links.id == Some(id))
     }
 
-    /// Change a value; its deadline and readiness are read again afterwards.
+    /// Change a value; its deadline and readiness are read again when the table is settled.
     pub(crate) fn update<R>(&mut self, id: Id, change: impl FnOnce(&mut T) -> R) -> Option<R> {
-        let result = change(self.get_mut(id)?);
-        self.refresh(self.place(id));
-        Some(result)
+        Some(change(self.get_mut(id)?))
     }
 
     #[cfg_attr(target_os = "none", inline(never))] // as `get`
     fn get_mut(&mut self, id: Id) -> Option<&mut T> {
+        self.get(id)?;
         let index = self.place(id);
-        let entry = self.entries.get_mut(index as usize)?;
-        entry.value.as_mut().filter(|_| entry.links.id == Some(id))
+        if T::ACTS {
+            self.lists.note_change(erased_mut(&mut self.entries), index);
+        }
+        self.entries.get_mut(index as usize)?.value.as_mut()
+    }
+
+    /// Read the deadline and readiness of all that changed again, in the order in which they did. The
+    /// deadlines and what is ready are those of the last time until then.
+    #[cfg_attr(target_os = "none", inline(never))]
+    pub(crate) fn settle(&mut self) {
+        while let Some(index) = self.lists.next_changed(erased_mut(&mut self.entries)) {
+            let entry = self.entries.get(index as usize);
+            if let Some(Entry { value: Value::Some(value), .. }) = entry {
+                let (deadline, ready) = (value.deadline(), value.is_ready());
+                self.lists.refresh(erased_mut(&mut self.entries), index, deadline, ready);
+            }
+        }
     }
 
     /// The handle of whatever lives at `index` now.
@@ -260,17 +277,6 @@ impl<'a, T: Slot> Table<'a, T> {
             links.id.filter(|_| links.ready)
         })
     }
-
-    #[cfg_attr(target_os = "none", inline(never))] // as `get`
-    fn refresh(&mut self, index: u32) {
-        let Some(Entry { value: Value::Some(value), .. }) = self.entries.get(index as usize) else {
-            return;
-        };
-        if T::ACTS {
-            let (deadline, ready) = (value.deadline(), value.is_ready());
-            self.lists.refresh(erased_mut(&mut self.entries), index, deadline, ready);
-        }
-    }
 }
 
 /// Slots as the lists see them. Where flash is small they are seen without their type, so that one
@@ -313,7 +319,7 @@ mod erase {
     }
 }
 
-/// The free slots, the heap of deadlines and the queue of those that are ready.
+/// The free slots, those that changed, the heap of deadlines and the queue of what is ready.
 #[derive(Default)]
 struct Lists {
     /// The bits of a name that are its slot.
@@ -322,6 +328,8 @@ struct Lists {
     fresh: u32,
     free_first: u32,
     free_last: u32,
+    changed_first: u32,
+    changed_last: u32,
     used: u32,
     heap_len: u32,
     queue_first: u32,
@@ -338,7 +346,7 @@ impl Lists {
         };
         let links = slots.links_mut(index)?;
         if self.free_first == index + 1 {
-            self.free_first = core::mem::take(&mut links.next_free);
+            self.free_first = core::mem::take(&mut links.position);
         }
         let first = (self.mask + 1) | index;
         let next = |last: Id| last.number().wrapping_add(self.mask + 1);
@@ -357,9 +365,30 @@ impl Lists {
         if self.free_first == 0 {
             self.free_first = index + 1;
         } else if let Some(last) = slots.links_mut(self.free_last) {
-            last.next_free = index + 1;
+            last.position = index + 1;
         }
         self.free_last = index;
+    }
+
+    fn note_change(&mut self, slots: &mut (impl Linked + ?Sized), index: u32) {
+        let Some(links) = slots.links_mut(index) else { return };
+        if core::mem::replace(&mut links.changed, true) {
+            return;
+        }
+        if self.changed_first == 0 {
+            self.changed_first = index + 1;
+        } else if let Some(last) = slots.links_mut(self.changed_last) {
+            last.next_changed = index + 1;
+        }
+        self.changed_last = index;
+    }
+
+    fn next_changed(&mut self, slots: &mut (impl Linked + ?Sized)) -> Option<u32> {
+        let index = self.changed_first.checked_sub(1)?;
+        let links = slots.links_mut(index)?;
+        links.changed = false;
+        self.changed_first = core::mem::take(&mut links.next_changed);
+        Some(index)
     }
 
     fn refresh(
@@ -370,7 +399,7 @@ impl Lists {
         ready: bool,
     ) {
         let Some(links) = slots.links_mut(index) else { return };
-        let (moved, position) = (deadline != links.deadline, links.heap_position);
+        let (moved, position) = (deadline != links.deadline, links.position);
         (links.deadline, links.ready) = (deadline, ready);
         if ready && !core::mem::replace(&mut links.queued, true) {
             let place = (self.queue_first + self.queue_len) % slots.capacity();
@@ -420,7 +449,7 @@ impl Lists {
 
     fn heap_remove(&mut self, slots: &mut (impl Linked + ?Sized), index: u32) {
         let Some(links) = slots.links_mut(index) else { return };
-        let Some(position) = core::mem::take(&mut links.heap_position).checked_sub(1) else {
+        let Some(position) = core::mem::take(&mut links.position).checked_sub(1) else {
             return;
         };
         self.heap_len -= 1;
@@ -477,7 +506,7 @@ fn heap_put(slots: &mut (impl Linked + ?Sized), position: u32, index: u32) {
         place.heap = index;
     }
     if let Some(links) = slots.links_mut(index) {
-        links.heap_position = position + 1;
+        links.position = position + 1;
     }
 }
 

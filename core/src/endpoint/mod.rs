@@ -186,6 +186,7 @@ impl<'a> Endpoint<'a> {
             Input::Connected { .. } => {} // the driver sends what waits for the connection
             Input::LocalAddress { old, new } => self.local_address(old, new),
         }
+        self.settle();
     }
 
     /// Carry out one command, at once or as far as it goes.
@@ -196,7 +197,7 @@ impl<'a> Endpoint<'a> {
     #[cfg_attr(target_os = "none", inline(always))]
     pub fn command(&mut self, now: Instant, command: Command<'_>) -> Result<Reply, Error> {
         self.begin_turn(now);
-        match command {
+        let reply = match command {
             Command::AddAccount(account) => self.insert_account(&account),
             Command::RemoveAccount(account) => self.delete_account(account),
             Command::Register(account) => self.want_registration(account, true),
@@ -219,7 +220,9 @@ impl<'a> Endpoint<'a> {
                 self.answer_request(request, status, headers, body)
             }
             Command::MediaSilent(call) => self.media_went_silent(call),
-        }
+        };
+        self.settle();
+        reply
     }
 
     /// When to come back at the latest, if nothing comes in before.
@@ -237,6 +240,13 @@ impl<'a> Endpoint<'a> {
         self.now = now;
         self.turn = self.turn.wrapping_add(1);
         self.buffers.give(self.inbox.take());
+    }
+
+    /// Let what changed have its say: at the end of all that changes slots.
+    fn settle(&mut self) {
+        self.calls.settle();
+        self.accounts.settle();
+        self.transactions.settle();
     }
 
     /// Keep the message of this turn for the events that it causes.

@@ -52,6 +52,7 @@ impl Endpoint<'_> {
                 return None;
             }
         };
+        self.settle(); // what was chosen has nothing to say any more
         self.describe(choice)
     }
 
@@ -61,6 +62,7 @@ impl Endpoint<'_> {
             return Some(Choice::Reply(core::mem::take(&mut self.reply_len)));
         }
         loop {
+            self.settle();
             if let Some(id) = self.calls.first_ready() {
                 let request = self.request_before_end(id);
                 return Some(request.unwrap_or_else(|| self.choose_of_call(id)));

@@ -75,6 +75,8 @@ struct Model {
     /// Slots in the order in which they became ready; a slot keeps its place until it is seen
     /// unready, also when another value has taken it over meanwhile.
     queue: VecDeque<u32>,
+    /// Slots that changed since the table was settled.
+    changed: Vec<u32>,
     /// Slots in the order in which they became free.
     free: VecDeque<u32>,
     fresh: u32,
@@ -91,11 +93,19 @@ impl Model {
         self.live.iter().find(|(id, _)| self.index(*id) == index)
     }
 
-    fn note_ready(&mut self, id: Id) {
+    fn note_change(&mut self, id: Id) {
         let index = self.index(id);
-        let is_ready = self.at(index).is_some_and(|(_, item)| item.ready);
-        if is_ready && !self.queue.contains(&index) {
-            self.queue.push_back(index);
+        if !self.changed.contains(&index) {
+            self.changed.push(index);
+        }
+    }
+
+    fn settle(&mut self) {
+        for index in core::mem::take(&mut self.changed) {
+            let is_ready = self.at(index).is_some_and(|(_, item)| item.ready);
+            if is_ready && !self.queue.contains(&index) {
+                self.queue.push_back(index);
+            }
         }
     }
 
@@ -140,7 +150,7 @@ fn apply(table: &mut Table<'_, Item>, model: &mut Model, name: u32, step: Step) 
             assert!(!model.all.contains(&id), "{id:?} named something before");
             model.all.push(id);
             model.live.push((id, item));
-            model.note_ready(id);
+            model.note_change(id);
         }
         Step::Remove { nth } if !model.live.is_empty() => {
             let (id, item) = model.live.remove(nth % model.live.len());
@@ -158,7 +168,7 @@ fn apply(table: &mut Table<'_, Item>, model: &mut Model, name: u32, step: Step) 
                 table.update(id, |slot| core::mem::replace(slot, item).name),
                 Some(item.name)
             );
-            model.note_ready(id);
+            model.note_change(id);
         }
         Step::UseOld { nth } if !model.all.is_empty() => {
             let id = model.all[nth % model.all.len()];
@@ -174,6 +184,7 @@ fn apply(table: &mut Table<'_, Item>, model: &mut Model, name: u32, step: Step) 
             assert_eq!(id, model.first_ready());
             if let (Some(id), true) = (id, quieten) {
                 table.update(id, |slot| slot.ready = false);
+                model.note_change(id);
                 model.live.iter_mut().for_each(|(live, item)| item.ready &= *live != id);
             }
         }
@@ -184,6 +195,7 @@ fn apply(table: &mut Table<'_, Item>, model: &mut Model, name: u32, step: Step) 
             assert_eq!(id.map(|id| model.index(id)), expected.map(|(_, index)| index));
             let Some(id) = id else { return };
             table.update(id, |slot| slot.deadline = at(again));
+            model.note_change(id);
             let (_, item) = model.live.iter_mut().find(|(live, _)| *live == id).unwrap();
             item.deadline = at(again);
         }
@@ -191,14 +203,19 @@ fn apply(table: &mut Table<'_, Item>, model: &mut Model, name: u32, step: Step) 
     }
 }
 
-fn compare(table: &Table<'_, Item>, model: &Model) {
-    assert_eq!(table.len(), model.live.len());
-    assert_eq!(table.free(), table.capacity() - model.live.len());
+fn settle(table: &mut Table<'_, Item>, model: &mut Model) {
+    table.settle();
+    model.settle();
     assert_eq!(table.next_deadline().get(), model.next_deadline().map(|(at, _)| at));
     if let Some((soonest, _)) = model.next_deadline() {
         let before = soonest - crate::time::Duration::from_micros(1);
         assert!(before == soonest || table.expired(before).is_none());
     }
+}
+
+fn compare(table: &Table<'_, Item>, model: &Model) {
+    assert_eq!(table.len(), model.live.len());
+    assert_eq!(table.free(), table.capacity() - model.live.len());
     for (id, item) in &model.live {
         assert_eq!(table.get(*id), Some(item));
         assert_eq!(table.place(*id), model.index(*id));
@@ -221,21 +238,26 @@ proptest! {
 
     #[test]
     fn it_agrees_with_a_simple_model(
-        capacity in 0..7usize, steps in prop::collection::vec(step(), 1..120),
+        capacity in 0..7usize, steps in prop::collection::vec((any::<bool>(), step()), 1..120),
     ) {
         let mut entries: Vec<Entry<Item>> = vec![];
         entries.resize_with(capacity, Entry::default);
         let mut table = Table::new(Slots::Lent(&mut entries));
         let step = [2, 2, 2, 4, 4, 8, 8][capacity];
         let mut model = Model { step, ..Model::default() };
-        for (name, step) in steps.into_iter().enumerate() {
+        for (name, (settled, step)) in steps.into_iter().enumerate() {
+            if settled || matches!(step, Step::TakeReady { .. } | Step::Fire { .. }) {
+                settle(&mut table, &mut model);
+            }
             apply(&mut table, &mut model, name as u32, step);
             compare(&table, &model);
         }
         // drained in the end, in the order of the queue, and of time
+        settle(&mut table, &mut model);
         while let Some(id) = model.first_ready() {
             prop_assert_eq!(table.first_ready(), Some(id));
             table.update(id, |slot| slot.ready = false);
+            table.settle();
             model.live.iter_mut().for_each(|(live, item)| item.ready &= *live != id);
         }
         prop_assert_eq!(table.first_ready(), None);
@@ -245,6 +267,7 @@ proptest! {
             prop_assert!(deadline >= last);
             last = deadline;
             table.update(id, |slot| slot.deadline = None);
+            table.settle();
         }
         prop_assert_eq!(table.next_deadline(), Due::NEVER);
     }
