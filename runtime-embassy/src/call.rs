@@ -325,12 +325,11 @@ impl<'d> Call<'d> {
     /// # Errors
     /// As [`Call::send_digits`].
     pub async fn send_long_digits(&self, digits: &str, length: Duration) -> Result<(), Error> {
-        if digits.chars().any(|digit| Digit::from_char(digit).is_none()) {
+        if digits.bytes().any(|digit| Digit::from_char(digit.into()).is_none()) {
             return Err(Error::Digits(DigitsError::NotADigit));
         }
         let mut rest = digits;
-        while let Some(digit) = rest.chars().next() {
-            let (one, others) = rest.split_at(digit.len_utf8());
+        while let Some((one, others)) = rest.split_at_checked(1) {
             self.wait(|call| match call.media.session.send_digits(one, length.into()) {
                 Err(DigitsError::NoRoom) => None,
                 result => Some(result.map_err(Error::Digits)),

@@ -149,7 +149,7 @@ pub(crate) fn split(identity: &str) -> Result<(Text, Text), Error> {
     let uri = Uri::parse(identity.as_bytes()).map_err(|_| invalid)?;
     let (scheme, rest) = identity.split_once(':').ok_or(invalid)?;
     let (user, place) = rest.split_once('@').ok_or(invalid)?;
-    let host = uri.host().and_then(|host| str::from_utf8(host.as_bytes()).ok()).ok_or(invalid)?;
+    let host = uri.host().and_then(|host| place.get(..host.as_bytes().len())).ok_or(invalid)?;
     let place = place.split([';', '?']).next().unwrap_or_default();
     let record = join(&[scheme, ":", user, "@", host])?;
     Ok((record, join(&[scheme, ":", place])?))

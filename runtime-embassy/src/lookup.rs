@@ -6,6 +6,7 @@ use embassy_net::Stack;
 use heapless::String;
 use sansip::endpoint::{Input, QueryId};
 use sansip::path::{Path, Transport};
+use sansip::sip::Host;
 
 use crate::convert::now;
 use crate::state::{Shared, State};
@@ -77,18 +78,11 @@ async fn by_name(_: Stack<'_>, _: &str) -> Option<Ipv4Addr> {
     None
 }
 
-/// Four decimal numbers with dots between; `core::net` reads more, and costs kilobytes of flash.
 fn literal(host: &str) -> Option<Ipv4Addr> {
-    let mut numbers = host.split('.').map(|text| {
-        let short = (1..=3).contains(&text.len());
-        let value = text.bytes().try_fold(0u16, |value, byte| {
-            byte.is_ascii_digit().then(|| value * 10 + u16::from(byte - b'0'))
-        });
-        value.filter(|_| short).and_then(|value| u8::try_from(value).ok())
-    });
-    let mut number = || numbers.next()?;
-    let address = Ipv4Addr::new(number()?, number()?, number()?, number()?);
-    numbers.next().is_none().then_some(address)
+    match Host::parse(host.as_bytes()).ok()?.address()? {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None, // no way there
+    }
 }
 
 /// Longest name that is looked up; servers have short ones.

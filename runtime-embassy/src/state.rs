@@ -3,7 +3,7 @@
 use core::cell::{RefCell, RefMut};
 use core::future::poll_fn;
 use core::net::{IpAddr, SocketAddr};
-use core::task::Poll;
+use core::task::{Context, Poll};
 
 use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
 use heapless::Deque;
@@ -165,19 +165,24 @@ impl<'d> Shared<'d> {
     /// Waits until `ready` gives something.
     pub(crate) async fn wait<T>(&self, mut ready: impl FnMut(&mut State<'d>) -> Option<T>) -> T {
         poll_fn(|cx| {
-            let Ok(mut state) = self.step() else {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            };
-            match ready(&mut state) {
-                Some(value) => Poll::Ready(value),
-                None => {
-                    state.waiters.register(cx.waker());
-                    Poll::Pending
-                }
-            }
+            let mut found = None;
+            self.look(cx, &mut |state| {
+                found = ready(state);
+                found.is_some()
+            });
+            found.map_or(Poll::Pending, Poll::Ready)
         })
         .await
+    }
+
+    /// Looks once, and comes again after a change where `is_ready` says no: one copy of the code that
+    /// all waits have in common.
+    #[inline(never)]
+    fn look(&self, cx: &mut Context<'_>, is_ready: &mut dyn FnMut(&mut State<'d>) -> bool) {
+        let Ok(mut state) = self.step() else { return cx.waker().wake_by_ref() };
+        if !is_ready(&mut state) {
+            state.waiters.register(cx.waker());
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Accounts and their registrations.
 
+use crate::bytes;
 use crate::random::Purpose as Draw;
 use crate::sip::{Contact, HeaderName, Message, Method, StartLine, Uri};
 use crate::table::{Id, Table};
@@ -426,7 +427,7 @@ fn sip_uri(text: &str) -> Result<Uri<'_>, Error> {
 /// A number at the start of a value; Retry-After may have a comment and parameters behind it.
 fn leading_number(value: &[u8]) -> Option<u32> {
     let len = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    core::str::from_utf8(value.get(..len)?).ok()?.parse().ok()
+    bytes::number_u32(value.get(..len)?)
 }
 
 /// Longest registration that we believe, seconds.

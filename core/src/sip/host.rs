@@ -12,6 +12,17 @@ pub struct Host<'a> {
 }
 
 impl<'a> Host<'a> {
+    /// Reads a whole host; the numbers of an address in it are not judged.
+    ///
+    /// # Errors
+    /// [`ValueError::Syntax`] where it is empty, or where another byte stands in it or behind it.
+    pub fn parse(text: &'a [u8]) -> Result<Self, ValueError> {
+        match host(text)? {
+            ([], host) => Ok(host),
+            _ => Err(ValueError::Syntax),
+        }
+    }
+
     /// The bytes as they came.
     pub fn as_bytes(&self) -> &'a [u8] {
         self.raw
