@@ -34,21 +34,22 @@ impl<'a> NameAddr<'a> {
         let raw = trim(raw);
         require_short(raw)?;
         let (display_len, uri, params_start) = split(raw)?;
-        let (display_len, params_start) = (display_len as u16, params_start as u16);
         let uri = Uri::parse(uri)?;
-        let mut address = Self { raw, uri, display_len, params_start, tag: Part::NONE };
-        let (mut rest, mut tag) = (address.param_bytes(), None);
+        let mut rest = raw.get(params_start..).unwrap_or_default();
+        let mut first_tag = None;
         while let Some((name, value)) = Params::next_valid(&mut rest)? {
             if is(name, b"tag") {
-                tag.get_or_insert(value.unwrap_or_default());
+                first_tag.get_or_insert(value.unwrap_or_default());
             } else if with_q && is(name, b"q") && value.and_then(thousandths).is_none() {
                 return Err(ValueError::Syntax);
             }
         }
-        if let Some(tag @ [_, ..]) = tag {
-            address.tag = Part::within(address.raw, tag);
-        }
-        Ok(address)
+        let tag = match first_tag {
+            Some(tag @ [_, ..]) => Part::within(raw, tag),
+            _ => Part::NONE,
+        };
+        let (display_len, params_start) = (display_len as u16, params_start as u16);
+        Ok(Self { raw, uri, display_len, params_start, tag })
     }
 
     fn param_bytes(&self) -> &'a [u8] {
@@ -83,6 +84,7 @@ impl<'a> NameAddr<'a> {
     }
 
     /// The `tag` parameter of From and To.
+    #[inline(always)] // else a whole value is copied to ask it
     pub fn tag(&self) -> Option<&'a [u8]> {
         self.tag.of(self.raw)
     }

@@ -42,6 +42,7 @@ pub struct Head<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs)] // Each is its own name.
 #[repr(u32)] // as HeadError
+// in the order of `HeaderName`, whose first ones these are
 pub enum Field {
     Via,
     From,
@@ -90,24 +91,42 @@ impl<'a> Head<'a> {
         let cseq = required(message, Field::CSeq)?;
         let max_forwards = only(message, Field::MaxForwards)?;
 
-        let via = Via::parse(via).map_err(|error| HeadError::value(Field::Via, error))?;
-        let from = NameAddr::parse(from).map_err(|error| HeadError::value(Field::From, error))?;
-        let to = NameAddr::parse(to).map_err(|error| HeadError::value(Field::To, error))?;
-        let cseq = CSeq::parse(cseq).map_err(|error| HeadError::value(Field::CSeq, error))?;
+        let via = match Via::parse(via) {
+            Ok(via) => via,
+            Err(error) => return Err(HeadError::value(Field::Via, error)),
+        };
+        let from = match NameAddr::parse(from) {
+            Ok(from) => from,
+            Err(error) => return Err(HeadError::value(Field::From, error)),
+        };
+        let from_tag = from.tag();
+        let to = match NameAddr::parse(to) {
+            Ok(to) => to,
+            Err(error) => return Err(HeadError::value(Field::To, error)),
+        };
+        let to_tag = to.tag();
+        let cseq = match CSeq::parse(cseq) {
+            Ok(cseq) => cseq,
+            Err(error) => return Err(HeadError::value(Field::CSeq, error)),
+        };
         if !is_call_id(call_id) {
             return Err(HeadError::Malformed(Field::CallId));
         }
         let max_forwards = max_forwards.map_or(Ok(MAX_FORWARDS_DEFAULT), hops)?;
         let uri = request_uri(start, cseq)?;
+        let mut via_count = 1;
+        while vias.next().is_some() {
+            via_count += 1;
+        }
         Ok(Self {
             start,
             uri,
             via,
-            via_count: 1 + vias.count(),
+            via_count,
             from,
-            from_tag: from.tag(),
+            from_tag,
             to,
-            to_tag: to.tag(),
+            to_tag,
             call_id,
             cseq,
             max_forwards,
@@ -190,7 +209,7 @@ fn required<'a>(message: &Message<'a>, field: Field) -> Result<&'a [u8], HeadErr
 
 /// The value of a header that may stand only once.
 fn only<'a>(message: &Message<'a>, field: Field) -> Result<Option<&'a [u8]>, HeadError> {
-    match message.indexed(field.name().index()) {
+    match message.indexed(field as usize) {
         (0, _) => Ok(None),
         (1, value) => Ok(Some(value)),
         _ => Err(HeadError::Repeated(field)),

@@ -213,8 +213,8 @@ impl<'a> Message<'a> {
     }
 
     /// How many lines an indexed header has, by its place, and the value of the first.
-    pub(super) fn indexed(&self, index: u8) -> (u16, &'a [u8]) {
-        match self.index.entries.get(usize::from(index)) {
+    pub(super) fn indexed(&self, place: usize) -> (u16, &'a [u8]) {
+        match self.index.entries.get(place) {
             Some(entry) => (entry.lines, self.bytes.get(entry.value()).unwrap_or_default()),
             None => (0, &[]),
         }
@@ -245,14 +245,19 @@ impl<'a> Message<'a> {
 
     /// Content-Length, which all its lines must agree on.
     fn content_length(&self) -> Result<Option<usize>, ParseError> {
-        let Some((_, first)) = self.first_line(HeaderName::ContentLength) else { return Ok(None) };
+        let (lines, first) = self.indexed(usize::from(HeaderName::ContentLength.index()));
         let read = |value: &[u8]| {
             number(value, u64::from(u32::MAX)).map_err(|_| ParseError::ContentLength)
         };
-        let length = read(first)?;
-        for header in self.further_lines(HeaderName::ContentLength) {
-            if read(header.value)? != length {
-                return Err(ParseError::ContentLength);
+        let length = match lines {
+            0 => return Ok(None),
+            _ => read(first)?,
+        };
+        if lines > 1 {
+            for header in self.further_lines(HeaderName::ContentLength) {
+                if read(header.value)? != length {
+                    return Err(ParseError::ContentLength);
+                }
             }
         }
         usize::try_from(length).map(Some).map_err(|_| ParseError::TooLong)

@@ -300,42 +300,61 @@ impl fmt::Display for HeaderName<'_> {
 #[inline(always)]
 pub(super) fn usual(field: &[u8]) -> Option<(u8, usize)> {
     macro_rules! first_of {
-        ($($prefix:literal = $variant:ident),+) => {{
+        ($($prefix:literal = $variant:ident),* $(; $($rare:literal = $name:ident),+)?) => {{
             $(if starts(field, $prefix) {
                 return Some((Known::$variant as u8, $prefix.len() - 1));
-            })+
+            })*
+            $($(if begins(field, $rare, Known::$name) {
+                return Some((Known::$name as u8, $rare.len() - 1));
+            })+)?
             None
         }};
     }
+    // behind the semicolons those that not every message has
     match field.first()? {
         b'V' => first_of!(b"Via:" = Via),
         b'F' => first_of!(b"From:" = From),
         b'T' => first_of!(b"To:" = To),
-        b'M' => first_of!(b"Max-Forwards:" = MaxForwards, b"Min-SE:" = MinSe),
+        b'M' => first_of!(; b"Max-Forwards:" = MaxForwards, b"Min-SE:" = MinSe),
         b'C' => first_of!(
-            b"Contact:" = Contact,
             b"Call-ID:" = CallId,
             b"CSeq:" = CSeq,
-            b"Content-Length:" = ContentLength,
+            b"Content-Length:" = ContentLength;
+            b"Contact:" = Contact,
             b"Content-Type:" = ContentType
         ),
-        b'R' => first_of!(b"Record-Route:" = RecordRoute, b"Route:" = Route, b"Require:" = Require),
-        b'A' => {
-            first_of!(b"Allow:" = Allow, b"Authorization:" = Authorization, b"Accept:" = Accept)
+        b'R' => {
+            first_of!(; b"Record-Route:" = RecordRoute, b"Route:" = Route, b"Require:" = Require)
         }
-        b'S' => first_of!(
+        b'A' => {
+            first_of!(; b"Allow:" = Allow, b"Authorization:" = Authorization, b"Accept:" = Accept)
+        }
+        b'S' => first_of!(;
             b"Supported:" = Supported,
             b"Server:" = Server,
             b"Session-Expires:" = SessionExpires
         ),
-        b'U' => first_of!(b"User-Agent:" = UserAgent),
-        b'E' => first_of!(b"Expires:" = Expires),
+        b'U' => first_of!(; b"User-Agent:" = UserAgent),
+        b'E' => first_of!(; b"Expires:" = Expires),
         // One byte more than two words hold.
         b'W' if field.get(16) == Some(&b':') && starts(field, b"WWW-Authenticate") => {
             Some((Known::WwwAuthenticate as u8, 16))
         }
         _ => None,
     }
+}
+
+/// Whether a field begins so, which is a known name and its colon.
+#[inline(always)]
+fn begins<const N: usize>(field: &[u8], prefix: &[u8; N], known: Known) -> bool {
+    // Words inline cost some 60 bytes a name where flash is small.
+    if cfg!(target_os = "none") { has_name(field, known as u8) } else { starts(field, prefix) }
+}
+
+#[inline(never)]
+fn has_name(field: &[u8], index: u8) -> bool {
+    let name = known_name(index);
+    field.get(name.len()) == Some(&b':') && field.starts_with(name)
 }
 
 /// Whether a field begins so, by comparing two words that may overlap.
