@@ -154,10 +154,10 @@ impl JitterBuffer {
         let (heard, surplus) = playout.split_at_mut(frame.min(playout.len()));
         silence(surplus);
         let from = self.next;
-        let found = self.count_present(from, frame);
+        let found = self.count_present(from, frame, Then::Keep);
         if found == frame {
             self.decode(from, heard);
-            self.clear_present(from, frame);
+            self.count_present(from, frame, Then::Clear);
             self.gap = 0;
         } else {
             self.note_gap(found, frame as u32, expected);
@@ -182,7 +182,7 @@ impl JitterBuffer {
 
     fn store(&mut self, codec: Codec, timestamp: u32, bytes: &[u8]) {
         let length = bytes.len();
-        if self.count_present(timestamp, length) == length {
+        if self.count_present(timestamp, length, Then::Mark) == length {
             self.counts.duplicates = self.counts.duplicates.saturating_add(1);
             return;
         }
@@ -195,7 +195,6 @@ impl JitterBuffer {
         if let Some(target) = self.ring.get_mut(..tail.len()) {
             write(self.codec, target, codec, tail);
         }
-        self.mark_present(timestamp, length);
         let end = timestamp.wrapping_add(length as u32);
         if end.wrapping_sub(self.end).cast_signed() > 0 {
             self.end = end;
@@ -265,7 +264,7 @@ impl JitterBuffer {
         if self.margin != i32::MAX {
             let spare = self.margin.saturating_sub(MARGIN_MAX).clamp(0, SHRINK_MAX).unsigned_abs();
             let shrink = spare / DEPTH_STEP * DEPTH_STEP;
-            self.clear_present(self.next, shrink as usize);
+            self.count_present(self.next, shrink as usize, Then::Clear);
             self.next = self.next.wrapping_add(shrink);
             self.set_depth(self.lead.saturating_sub_unsigned(shrink));
         }
@@ -313,31 +312,32 @@ impl JitterBuffer {
         }
     }
 
-    fn count_present(&self, timestamp: u32, length: usize) -> usize {
-        let mut count = 0;
-        for (word, mask) in masks(timestamp, length) {
-            match self.present.get(word).copied().unwrap_or_default() & mask {
-                0 => {} // most words, and a core without an instruction for it takes many
-                bits => count += bits.count_ones(),
+    /// How many samples of a span are present; what becomes of them then.
+    #[cfg_attr(target_os = "none", inline(never))]
+    fn count_present(&mut self, timestamp: u32, length: usize, then: Then) -> usize {
+        let mut place = position(timestamp);
+        let mut left = length.min(JITTER_RING);
+        let mut found = 0;
+        while left > 0 {
+            let bit = place % 32;
+            let count = left.min(32 - bit);
+            let mask = (u32::MAX >> (32 - count)) << bit;
+            if let Some(bits) = self.present.get_mut(place / 32) {
+                match *bits & mask {
+                    0 => {} // most words, and a core without an instruction for it takes many
+                    present if present == mask => found += count,
+                    present => found += present.count_ones() as usize,
+                }
+                match then {
+                    Then::Keep => {}
+                    Then::Mark => *bits |= mask,
+                    Then::Clear => *bits &= !mask,
+                }
             }
+            left -= count;
+            place = (place + count) % JITTER_RING;
         }
-        count as usize
-    }
-
-    fn mark_present(&mut self, timestamp: u32, length: usize) {
-        for (word, mask) in masks(timestamp, length) {
-            if let Some(bits) = self.present.get_mut(word) {
-                *bits |= mask;
-            }
-        }
-    }
-
-    fn clear_present(&mut self, timestamp: u32, length: usize) {
-        for (word, mask) in masks(timestamp, length) {
-            if let Some(bits) = self.present.get_mut(word) {
-                *bits &= !mask;
-            }
-        }
+        found
     }
 
     fn take_present(&mut self, timestamp: u32) -> bool {
@@ -377,22 +377,12 @@ fn silence(samples: &mut [i16]) {
     }
 }
 
-/// The words of `present`, each with the bits that belong to the samples of a span.
-fn masks(timestamp: u32, length: usize) -> impl Iterator<Item = (usize, u32)> {
-    let mut place = position(timestamp);
-    let mut left = length.min(JITTER_RING);
-    core::iter::from_fn(move || {
-        if left == 0 {
-            return None;
-        }
-        let bit = place % 32;
-        let count = left.min(32 - bit);
-        let mask = (u32::MAX >> (32 - count)) << bit;
-        let word = place / 32;
-        left -= count;
-        place = (place + count) % JITTER_RING;
-        Some((word, mask))
-    })
+/// What becomes of samples that were counted.
+#[derive(Clone, Copy)]
+enum Then {
+    Keep,
+    Mark,
+    Clear,
 }
 
 const fn position(timestamp: u32) -> usize {
