@@ -73,20 +73,20 @@ impl Latch {
     }
 
     /// Where the peer's RTP comes from, once that is known.
-    pub(super) fn source(&self) -> Option<SocketAddr> {
-        self.latched.then_some(self.learnt)
+    pub(super) fn source(&self) -> Option<&SocketAddr> {
+        self.latched.then_some(&self.learnt)
     }
 
     /// Judges where a packet with a known payload type came from.
-    pub(super) fn admit(&mut self, now: Instant, from: SocketAddr, header: &Header) -> Admission {
-        if self.latched && from == self.learnt {
+    pub(super) fn admit(&mut self, now: Instant, from: &SocketAddr, header: &Header) -> Admission {
+        if self.latched && *from == self.learnt {
             self.candidate.packets = 0;
             return Admission::Accepted;
         }
         if self.signalled.port() == 0 {
             return Admission::Refused;
         }
-        let signalled = from == self.signalled;
+        let signalled = *from == self.signalled;
         if !signalled && (self.latched || now > self.window_end) {
             return Admission::Refused;
         }
@@ -102,40 +102,40 @@ impl Latch {
             return Admission::Refused;
         }
         let known = self.latched || !signalled;
-        self.learnt = from;
+        self.learnt = *from;
         self.latched = true;
         self.candidate.packets = 0;
         if known { Admission::Moved } else { Admission::Accepted }
     }
 
     /// Counts a packet of a source that wants to be learnt; false where another goes before it.
-    fn note_candidate(&mut self, now: Instant, from: SocketAddr, header: &Header) -> bool {
-        let current = self.candidate;
+    fn note_candidate(&mut self, now: Instant, from: &SocketAddr, header: &Header) -> bool {
+        let current = &self.candidate;
         let stale = now.since(current.heard) > Duration::from_millis(LATCH_PROBATION_MS);
-        let rival = current.packets > 0 && !stale && current.from != from;
-        if rival && self.rank(from) < self.rank(current.from) {
+        let lives = current.packets > 0 && !stale;
+        let same = current.from == *from;
+        if lives && !same && self.rank(from) < self.rank(&current.from) {
             return false;
         }
         let step = header.sequence.wrapping_sub(current.next_sequence);
-        let follows = current.packets > 0
-            && !stale
-            && current.from == from
-            && current.ssrc == header.ssrc
-            && step < SEQUENCE_STEP_MAX;
+        let follows = lives && same && current.ssrc == header.ssrc && step < SEQUENCE_STEP_MAX;
+        let candidate = &mut self.candidate;
         if follows {
-            self.candidate.packets += 1;
+            candidate.packets += 1;
         } else {
-            self.candidate = Candidate { packets: 1, from, since: now, ..current };
+            candidate.packets = 1;
+            candidate.from = *from;
+            candidate.since = now;
         }
-        self.candidate.ssrc = header.ssrc;
-        self.candidate.next_sequence = header.sequence.wrapping_add(1);
-        self.candidate.heard = now;
+        candidate.ssrc = header.ssrc;
+        candidate.next_sequence = header.sequence.wrapping_add(1);
+        candidate.heard = now;
         true
     }
 
     /// The signalled source goes before its address, its address before any other.
-    fn rank(&self, from: SocketAddr) -> u8 {
-        u8::from(from.ip() == self.signalled.ip()) + u8::from(from == self.signalled)
+    fn rank(&self, from: &SocketAddr) -> u8 {
+        u8::from(from.ip() == self.signalled.ip()) + u8::from(*from == self.signalled)
     }
 }
 

@@ -28,7 +28,7 @@ impl Network {
     fn packet_of(&mut self, from: &str, ssrc: u32) -> Admission {
         self.sequence = self.sequence.wrapping_add(1);
         let header = Header { ssrc, sequence: self.sequence, ..Header::default() };
-        self.latch.admit(self.now, from.parse().unwrap(), &header)
+        self.latch.admit(self.now, &from.parse().unwrap(), &header)
     }
 
     fn wait(&mut self, millis: u64) {
@@ -47,7 +47,7 @@ impl Network {
     }
 
     fn source(&self) -> Option<SocketAddr> {
-        self.latch.source()
+        self.latch.source().copied()
     }
 }
 

@@ -124,11 +124,11 @@ impl Receiver {
         };
         let kind = kind(packet.header.payload_type, types);
         let from = canonical(from);
-        if kind == Kind::Unknown && self.latch.source() != Some(from) {
+        if kind == Kind::Unknown && self.latch.source() != Some(&from) {
             self.counts.invalid = self.counts.invalid.saturating_add(1);
             return false;
         }
-        match self.latch.admit(now, from, &packet.header) {
+        match self.latch.admit(now, &from, &packet.header) {
             Admission::Refused => {
                 self.counts.foreign = self.counts.foreign.saturating_add(1);
                 return false;

@@ -195,7 +195,7 @@ impl Session {
             self.sender.pause();
             return None;
         }
-        let to = self.receiver.latch.source().unwrap_or(self.plan.remote);
+        let to = *self.receiver.latch.source().unwrap_or(&self.plan.remote);
         let length = self.sender.packet(&self.plan, frame, captured, &mut self.buffer)?;
         Some(Transmit { to, bytes: self.buffer.get(..length)? })
     }
@@ -318,7 +318,7 @@ impl Session {
             return Some(MediaEvent::DigitsSent);
         }
         if core::mem::take(&mut self.receiver.moved)
-            && let Some(source) = self.receiver.latch.source()
+            && let Some(&source) = self.receiver.latch.source()
         {
             return Some(MediaEvent::SourceChanged { source });
         }
@@ -365,7 +365,7 @@ impl Session {
     /// Whether RTCP from an address can be the peer's.
     fn is_peer(&self, from: SocketAddr) -> bool {
         let learnt = self.receiver.latch.source();
-        from == self.plan.remote_rtcp || learnt.unwrap_or(self.plan.remote).ip() == from.ip()
+        from == self.plan.remote_rtcp || learnt.unwrap_or(&self.plan.remote).ip() == from.ip()
     }
 
     /// The signalled address; where the peer's media comes from elsewhere, the place that its RTCP
@@ -375,7 +375,7 @@ impl Session {
             return None;
         }
         let to = match self.receiver.latch.source() {
-            Some(source) if source != self.plan.remote => {
+            Some(source) if *source != self.plan.remote => {
                 if self.rtcp_source.ip() == source.ip() {
                     self.rtcp_source
                 } else {
