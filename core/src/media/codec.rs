@@ -26,6 +26,12 @@ impl Codec {
     pub fn decode(self, codes: &[u8], samples: &mut [i16]) {
         let table = self.samples();
         let count = samples.len().min(codes.len());
+        if SAMPLES < 256 {
+            for (sample, code) in samples.iter_mut().zip(codes) {
+                *sample = look_up(table, *code);
+            }
+            return;
+        }
         let (fours, rest) = samples.get_mut(..count).unwrap_or_default().as_chunks_mut();
         let (code_fours, codes) = codes.get(..count).unwrap_or_default().as_chunks();
         // four at a time: the loop would cost as much as the look-up
@@ -51,7 +57,7 @@ impl Codec {
         look_up(self.samples(), code)
     }
 
-    const fn samples(self) -> &'static [i16; 256] {
+    const fn samples(self) -> &'static [i16; SAMPLES] {
         match self {
             Self::Pcmu => &MULAW_SAMPLES,
             Self::Pcma => &ALAW_SAMPLES,
@@ -67,8 +73,9 @@ fn each(samples: &[i16], codes: &mut [u8], code: impl Fn(i16) -> u8) {
 }
 
 #[inline(always)]
-fn look_up(table: &[i16; 256], code: u8) -> i16 {
-    table.get(usize::from(code)).copied().unwrap_or_default()
+fn look_up(table: &[i16; SAMPLES], code: u8) -> i16 {
+    let sample = table.get(usize::from(code) % SAMPLES).copied().unwrap_or_default();
+    if SAMPLES == 256 || code & 0x80 != 0 { sample } else { -sample }
 }
 
 #[inline(always)]
@@ -100,14 +107,13 @@ fn mulaw_by_minimum(sample: i16) -> u8 {
 /// its registers: the leading one moves to the top, and the four bits below it are the interval.
 #[inline(always)]
 fn mulaw_by_zeros(sample: i16) -> u8 {
-    let wide = i32::from(sample);
-    let sign = wide >> 31;
     let biased = u32::from((sample ^ (sample >> 15)).saturating_add(MULAW_BIAS).cast_unsigned());
     let zeros = biased.leading_zeros();
     let interval = (biased << zeros) >> 27; // 16 to 31
     let segment = 24u32.wrapping_sub(zeros);
     let code = (segment << 4).wrapping_add(interval).wrapping_sub(16);
-    255u32.wrapping_sub(code).wrapping_add_signed(sign << 7) as u8
+    let sign = (sample >> 8) as u8 & 0x80;
+    255u32.wrapping_sub(code) as u8 ^ sign
 }
 
 /// The first two segments of A-law lie on one line; see [`mulaw_by_minimum`].
@@ -137,11 +143,16 @@ const MULAW_BIAS: i16 = 33 << 2;
 /// Whether the target has vectors of 16-bit integers.
 const VECTORS: bool = cfg!(any(target_feature = "sse2", target_feature = "neon"));
 
+/// Codes whose samples stand in a table: where flash is small, only those with the highest bit,
+/// the samples above zero.
+const SAMPLES: usize = if cfg!(target_os = "none") { 128 } else { 256 };
+const FIRST_CODE: u16 = 256 - SAMPLES as u16;
+
 /// The sample of each mu-law code (G.711 table 2), left-justified in 16 bits.
-static MULAW_SAMPLES: [i16; 256] = {
-    let mut table = [0; 256];
+static MULAW_SAMPLES: [i16; SAMPLES] = {
+    let mut table = [0; SAMPLES];
     let mut codes: &mut [i16] = &mut table;
-    let mut code: u16 = 0;
+    let mut code = FIRST_CODE;
     while let Some((sample, rest)) = codes.split_first_mut() {
         let inverted = !code;
         let segment = inverted >> 4 & 7;
@@ -155,10 +166,10 @@ static MULAW_SAMPLES: [i16; 256] = {
 };
 
 /// The sample of each A-law code (G.711 table 1), left-justified in 16 bits.
-static ALAW_SAMPLES: [i16; 256] = {
-    let mut table = [0; 256];
+static ALAW_SAMPLES: [i16; SAMPLES] = {
+    let mut table = [0; SAMPLES];
     let mut codes: &mut [i16] = &mut table;
-    let mut code: u16 = 0;
+    let mut code = FIRST_CODE;
     while let Some((sample, rest)) = codes.split_first_mut() {
         let plain = code ^ 0x55;
         let segment = plain >> 4 & 7;
