@@ -244,7 +244,7 @@ pub(super) fn index_of(name: &[u8]) -> u8 {
         };
     }
     let mut slot = hash(name);
-    // The table is more than half empty, so the walk is short and always ends.
+    // Enough of the table is empty that the walk is short and always ends.
     loop {
         match SLOTS.get(usize::from(slot)) {
             Some(index) if *index != UNKNOWN => {
@@ -254,7 +254,7 @@ pub(super) fn index_of(name: &[u8]) -> u8 {
             }
             _ => return UNKNOWN,
         }
-        slot = slot.wrapping_add(1);
+        slot = after(slot);
     }
 }
 
@@ -413,12 +413,13 @@ const fn compact_table() -> [u8; 26] {
 }
 
 /// Open-addressed index over the known names.
-static SLOTS: [u8; 256] = slots();
+static SLOTS: [u8; PLACES] = slots();
+const PLACES: usize = 128;
 
 #[allow(clippy::indexing_slicing)]
-const fn slots() -> [u8; 256] {
-    const { assert!(KNOWN < 128, "the table must stay more than half empty") };
-    let mut table = [UNKNOWN; 256];
+const fn slots() -> [u8; PLACES] {
+    const { assert!(10 * KNOWN < 7 * PLACES, "enough of the table must stay empty") };
+    let mut table = [UNKNOWN; PLACES];
     let mut index = 0;
     while index < KNOWN {
         let start = STARTS[index] as usize;
@@ -426,7 +427,7 @@ const fn slots() -> [u8; 256] {
         let (name, _) = from.split_at(LENGTHS[index]);
         let mut slot = hash(name);
         while table[slot as usize] != UNKNOWN {
-            slot = slot.wrapping_add(1);
+            slot = after(slot);
         }
         table[slot as usize] = index as u8;
         index += 1;
@@ -446,5 +447,9 @@ const fn hash(name: &[u8]) -> u8 {
         ^ (first | 0x20).wrapping_mul(7)
         ^ (last | 0x20).wrapping_mul(101)
         ^ (inner | 0x20).wrapping_mul(59);
-    mixed ^ (mixed >> 3)
+    (mixed ^ (mixed >> 3)) % PLACES as u8
+}
+
+const fn after(slot: u8) -> u8 {
+    (slot + 1) % PLACES as u8
 }
