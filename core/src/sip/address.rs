@@ -168,8 +168,8 @@ impl<'a> Contact<'a> {
     /// 3600 (RFC 3261 s10.3, s20.10).
     pub fn expires_seconds(&self) -> Option<u32> {
         let value = self.param(b"expires")?;
-        Some(match number(value, u64::from(u32::MAX)) {
-            Ok(seconds) => u32::try_from(seconds).unwrap_or(u32::MAX),
+        Some(match number(value, u32::MAX) {
+            Ok(seconds) => seconds,
             Err(ValueError::Range) => u32::MAX,
             Err(ValueError::Syntax) => MALFORMED_EXPIRES_SECONDS,
         })

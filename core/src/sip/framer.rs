@@ -160,14 +160,14 @@ impl fmt::Display for FrameError {
 
 impl core::error::Error for FrameError {}
 
-fn content_length(head: &[u8]) -> Result<Option<u64>, FrameError> {
+fn content_length(head: &[u8]) -> Result<Option<u32>, FrameError> {
     let malformed = |_: ParseError| FrameError::Malformed;
     let (_, mut at) = line_end(head, 0).map_err(malformed)?;
     let mut length = None;
     while let Some(span) = Span::scan(head, at).map_err(malformed)? {
         at = span.end;
         if span.index == HeaderName::ContentLength.index() {
-            let value = number(span.value(head), u64::MAX).map_err(|error| match error {
+            let value = number(span.value(head), u32::MAX).map_err(|error| match error {
                 ValueError::Range => FrameError::TooLong,
                 ValueError::Syntax => FrameError::ContentLength,
             })?;

@@ -188,21 +188,22 @@ pub(super) fn auth_value(input: &[u8]) -> Parsed<'_, &[u8]> {
 }
 
 /// Digits, read with a bound: more than `maximum` is [`ValueError::Range`], whatever its length.
-pub(super) fn number(digits: &[u8], maximum: u64) -> Result<u64, ValueError> {
+pub(super) fn number(digits: &[u8], maximum: u32) -> Result<u32, ValueError> {
     if digits.is_empty() {
         return Err(ValueError::Syntax);
     }
     let mut value: u64 = 0;
     for digit in digits {
-        if !digit.is_ascii_digit() {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
             return Err(ValueError::Syntax);
         }
-        value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+        // What is too large stays so.
+        if value <= u64::from(maximum) {
+            value = value * 10 + u64::from(digit);
+        }
     }
-    // Of 19 digits none overflows 64 bits; no field of SIP has numbers with more.
-    let zeros = || digits.iter().take_while(|digit| **digit == b'0').count();
-    let fits = digits.len() <= 19 || digits.len() - zeros() <= 19;
-    if fits && value <= maximum { Ok(value) } else { Err(ValueError::Range) }
+    if value <= u64::from(maximum) { Ok(value as u32) } else { Err(ValueError::Range) }
 }
 
 /// Digits at the start of the input.

@@ -79,6 +79,6 @@ pub(super) fn host(input: &[u8]) -> Parsed<'_, Host<'_>> {
 pub(super) fn port(input: &[u8]) -> Parsed<'_, u16> {
     let (rest, digits) = digits(input)?;
     // Outside the range, too, the header is malformed.
-    let port = number(digits, u64::from(u16::MAX)).map_err(|_| ValueError::Syntax)?;
+    let port = number(digits, u16::MAX.into()).map_err(|_| ValueError::Syntax)?;
     Ok((rest, port as u16))
 }

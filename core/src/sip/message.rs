@@ -246,9 +246,7 @@ impl<'a> Message<'a> {
     /// Content-Length, which all its lines must agree on.
     fn content_length(&self) -> Result<Option<usize>, ParseError> {
         let (lines, first) = self.indexed(usize::from(HeaderName::ContentLength.index()));
-        let read = |value: &[u8]| {
-            number(value, u64::from(u32::MAX)).map_err(|_| ParseError::ContentLength)
-        };
+        let read = |value: &[u8]| number(value, u32::MAX).map_err(|_| ParseError::ContentLength);
         let length = match lines {
             0 => return Ok(None),
             _ => read(first)?,

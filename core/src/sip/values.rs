@@ -27,7 +27,7 @@ impl<'a> CSeq<'a> {
             return Err(ValueError::Syntax);
         }
         require_token(method)?;
-        Ok(Self { number: bounded(digits, CSEQ_MAX)?, method: Method::parse(method) })
+        Ok(Self { number: number(digits, CSEQ_MAX)?, method: Method::parse(method) })
     }
 }
 
@@ -48,7 +48,7 @@ impl<'a> RAck<'a> {
         if cseq.len() == rest.len() {
             return Err(ValueError::Syntax);
         }
-        Ok(Self { response_number: bounded(response_number, u32::MAX)?, cseq: CSeq::parse(cseq)? })
+        Ok(Self { response_number: number(response_number, u32::MAX)?, cseq: CSeq::parse(cseq)? })
     }
 }
 
@@ -81,7 +81,7 @@ impl SessionExpires {
             Some(role) if role.eq_ignore_ascii_case(b"uas") => Some(Refresher::Uas),
             Some(_) => return Err(ValueError::Syntax),
         };
-        Ok(Self { seconds: bounded(seconds, u32::MAX)?, refresher })
+        Ok(Self { seconds: number(seconds, u32::MAX)?, refresher })
     }
 }
 
@@ -159,7 +159,7 @@ impl<'a> SubscriptionState<'a> {
         let read = Self { state, params };
         for name in [&b"expires"[..], b"retry-after"] {
             if let Some(value) = read.params().value_of(name) {
-                bounded(value, u32::MAX)?;
+                number(value, u32::MAX)?;
             }
         }
         Ok(read)
@@ -182,12 +182,12 @@ impl<'a> SubscriptionState<'a> {
 
     /// How long the subscription still lasts, seconds.
     pub fn expires_seconds(&self) -> Option<u32> {
-        bounded(self.params().value_of(b"expires")?, u32::MAX).ok()
+        number(self.params().value_of(b"expires")?, u32::MAX).ok()
     }
 
     /// When to try again, seconds.
     pub fn retry_after_seconds(&self) -> Option<u32> {
-        bounded(self.params().value_of(b"retry-after")?, u32::MAX).ok()
+        number(self.params().value_of(b"retry-after")?, u32::MAX).ok()
     }
 }
 
@@ -244,7 +244,7 @@ impl<'a> Reason<'a> {
         let (protocol, params) = split_params(value)?;
         require_token(protocol)?;
         let read = Self { protocol, params };
-        read.params().value_of(b"cause").map_or(Ok(0), |cause| bounded(cause, u32::MAX))?;
+        read.params().value_of(b"cause").map_or(Ok(0), |cause| number(cause, u32::MAX))?;
         Ok(read)
     }
 
@@ -255,7 +255,7 @@ impl<'a> Reason<'a> {
 
     /// The cause in terms of the protocol.
     pub fn cause(&self) -> Option<u32> {
-        bounded(self.params().value_of(b"cause")?, u32::MAX).ok()
+        number(self.params().value_of(b"cause")?, u32::MAX).ok()
     }
 
     /// The text, with its quotes.
@@ -290,8 +290,8 @@ impl<'a> Message<'a> {
 pub(super) fn header_number(name: HeaderName<'_>, value: &[u8]) -> Result<u32, ValueError> {
     let value = trim(value);
     match name {
-        HeaderName::MaxForwards => bounded(value, u32::from(u8::MAX)),
-        HeaderName::RSeq => match bounded(value, CSEQ_MAX)? {
+        HeaderName::MaxForwards => number(value, u32::from(u8::MAX)),
+        HeaderName::RSeq => match number(value, CSEQ_MAX)? {
             0 => Err(ValueError::Range),
             number => Ok(number),
         },
@@ -299,22 +299,17 @@ pub(super) fn header_number(name: HeaderName<'_>, value: &[u8]) -> Result<u32, V
             let (rest, seconds) = digits(value)?;
             let rest = lws(rest);
             match rest {
-                [] | [b';' | b'(', ..] => bounded(seconds, u32::MAX),
+                [] | [b';' | b'(', ..] => number(seconds, u32::MAX),
                 _ => Err(ValueError::Syntax),
             }
         }
         HeaderName::MinSe | HeaderName::Expires | HeaderName::MinExpires => {
             let (params, seconds) = digits(value)?;
             Params::validated(params)?;
-            bounded(seconds, u32::MAX)
+            number(seconds, u32::MAX)
         }
-        _ => bounded(value, u32::MAX),
+        _ => number(value, u32::MAX),
     }
-}
-
-fn bounded(digits: &[u8], maximum: u32) -> Result<u32, ValueError> {
-    let value = number(digits, u64::from(maximum))?;
-    u32::try_from(value).map_err(|_| ValueError::Range)
 }
 
 /// What stands before the parameters, and the parameters.
