@@ -5,6 +5,7 @@ use crate::sdp::{self, LocalMedia, Origin};
 use crate::table::Id;
 use crate::time::Due;
 
+use super::draft::Ending;
 use super::negotiation::Negotiation;
 use super::responding::Response;
 use super::{CallId, CustomHeader, Endpoint, Error, Reason, Reply, Stage, custom};
@@ -77,7 +78,7 @@ impl Endpoint<'_> {
         let Some(invite) = self.calls.get(call).and_then(|slot| slot.invite) else { return };
         let dialog = self.calls.get(call).map(|slot| slot.dialog);
         let response = Response { dialog, headers, ..Response::later(invite, status) };
-        self.respond_or_close(&response, &mut |writer, _| writer.finish());
+        self.respond_or_close(&response, Ending::Nothing);
     }
 
     /// Answer the INVITE of an incoming call with 1xx or 200, with SDP where media is given.
@@ -99,14 +100,13 @@ impl Endpoint<'_> {
         let response =
             Response { dialog: Some(dialog), headers, ..Response::later(invite, status) };
         let Some(media) = media else {
-            self.write_response(&response, &mut |writer, _| writer.finish())?;
+            self.write_response(&response, Ending::Nothing)?;
             self.send_response(invite, status);
             return Ok(());
         };
         let mut session = Negotiation::new(&media, origin, None);
-        let written = self.write_response(&response, &mut |writer, request| {
-            session.finish(writer, if late { None } else { Some(request.body()) })
-        });
+        let ending = Ending::of_response(&mut session, late);
+        let written = self.write_response(&response, ending);
         let Negotiation { plan, shape, refused, .. } = session;
         if refused.is_some() {
             return Err(Error::NotAcceptable);

@@ -5,23 +5,20 @@ use crate::index::KEYS;
 use crate::path::Path;
 use crate::random::Purpose as Draw;
 use crate::sdp::{LocalMedia, Origin};
-use crate::sip::{Message, Method, WriteError, Writer};
+use crate::sip::{HeaderName, Method};
 use crate::table::Id;
 use crate::time::Due;
 
 use super::accounts::texts_of;
 use super::compose::{ContactKind, Party, Request, hex_text};
 use super::dialogs::{Target, read_uri, set_text, texts_of_dialog};
+use super::draft::Ending;
 use super::negotiation::Negotiation;
 use super::slots::{
     CallSlot, Cancel, Change, Machine, News, Purpose, Resolving, account_text, dialog_text as field,
 };
 use super::transactions::{Need, Opening};
 use super::{AccountId, CallId, CustomHeader, Endpoint, Error, OutgoingCall, Reason, Reply, Stage};
-
-/// Ends a request; it may read what the transaction keeps already.
-type Finish<'f> =
-    &'f mut dyn FnMut(&mut Writer<'_>, Option<&Message<'_>>) -> Result<usize, WriteError>;
 
 impl Endpoint<'_> {
     #[inline(never)]
@@ -214,9 +211,8 @@ impl Endpoint<'_> {
         let late = slot.late_offer && slot.plan.is_none();
         let before = slot.shape.zip(slot.plan);
         let mut session = Negotiation::new(&local, origin, before.as_ref());
-        self.write_in_dialog(call, transaction, Method::Invite, &[], &mut |writer, _| {
-            if late { writer.finish() } else { session.finish(writer, None) }
-        })
+        let ending = if late { Ending::Nothing } else { Ending::Offer(&mut session) };
+        self.write_in_dialog(call, transaction, Method::Invite, &[], ending)
     }
 
     /// A slot for a request inside a call, with the next CSeq.
@@ -240,8 +236,7 @@ impl Endpoint<'_> {
         self.open_transaction(&Opening { need, purpose, account, call, path, random, cseq, keys })
     }
 
-    /// Put a request inside a dialog into the draft. `finish` ends it; it may read what the
-    /// transaction keeps already.
+    /// Put a request inside a dialog into the draft.
     #[inline(never)]
     pub(super) fn write_in_dialog(
         &mut self,
@@ -249,7 +244,7 @@ impl Endpoint<'_> {
         transaction: Id,
         method: Method<'_>,
         extra: &[CustomHeader<'_>],
-        finish: Finish<'_>,
+        ending: Ending<'_, '_>,
     ) -> Result<(), Error> {
         let slot = self.transactions.get(transaction).ok_or(Error::Gone)?;
         // only an ACK takes something over: credentials, where the INVITE was challenged
@@ -284,7 +279,13 @@ impl Endpoint<'_> {
             methods: self.config.methods,
         };
         request.write(&mut writer);
-        let written = finish(&mut writer, kept.as_ref());
+        let kept_headers = kept.iter().flat_map(|invite| invite.headers());
+        for header in kept_headers {
+            if matches!(header.name, HeaderName::Authorization | HeaderName::ProxyAuthorization) {
+                writer.raw_header(&header);
+            }
+        }
+        let written = ending.write(&mut writer, &[]);
         self.draft.end(written)
     }
 
@@ -323,8 +324,7 @@ impl Endpoint<'_> {
         self.calls.update(call, |slot| slot.state = State::Ending);
         self.tell_end(call, reason);
         let sent = self.open_request(call, Purpose::Bye, Need::Reserved).and_then(|id| {
-            let written =
-                self.write_in_dialog(call, id, Method::Bye, &[], &mut |writer, _| writer.finish());
+            let written = self.write_in_dialog(call, id, Method::Bye, &[], Ending::Nothing);
             self.launch_or_close(id, written)
         });
         if sent.is_err() {

@@ -6,8 +6,7 @@ use crate::sdp::{self, Origin};
 use crate::sip::{HeaderName, Method};
 use crate::table::Id;
 
-use super::calls::SDP;
-use super::compose::write_allow;
+use super::draft::Ending;
 use super::negotiation::Negotiation;
 use super::receive::Received;
 use super::responding::Response;
@@ -64,12 +63,8 @@ impl Endpoint<'_> {
             self.refuse(received, 503);
             return;
         };
-        let methods = self.config.methods;
-        self.respond_or_close(&Response::at_once(id, received, 200), &mut |writer, _| {
-            write_allow(writer, methods);
-            writer.header(HeaderName::Accept, SDP);
-            writer.finish()
-        });
+        let abilities = Ending::Abilities(self.config.methods);
+        self.respond_or_close(&Response::at_once(id, received, 200), abilities);
     }
 
     /// A re-INVITE: the peer holds, resumes, moves its media, or asks for our offer.
@@ -137,9 +132,8 @@ impl Endpoint<'_> {
         let before = if late { shape.zip(old) } else { None };
         let mut session = Negotiation::new(&local, origin, before.as_ref());
         let response = Response { dialog: Some(dialog), ..Response::at_once(id, received, 200) };
-        let written = self.write_response(&response, &mut |writer, request| {
-            session.finish(writer, if late { None } else { Some(request.body()) })
-        });
+        let ending = Ending::of_response(&mut session, late);
+        let written = self.write_response(&response, ending);
         let Negotiation { plan, shape: sent_shape, refused, .. } = session;
         if written.is_err() {
             self.refuse_reinvite(received, id, refused.map_or(500, |error| error.status()));

@@ -3,12 +3,13 @@
 use crate::call::State;
 use crate::path::Path;
 use crate::random::Purpose as Draw;
-use crate::sip::{Message, Method, Uri, WriteError, Writer};
+use crate::sip::{Message, Method, Uri, WriteError};
 use crate::table::Id;
 
 use super::accounts::texts_of;
 use super::compose::{self, ContactKind, Party, Request, hex_text};
 use super::dialogs::Target;
+use super::draft::Ending;
 use super::receive::Received;
 use super::responding::Response;
 use super::slots::{Machine, Purpose, RequestNews, Resolving, account_text};
@@ -86,7 +87,7 @@ impl Endpoint<'_> {
         };
         let mut writer = self.draft.begin();
         written.write(&mut writer);
-        let finished = finish(&mut writer, request.body);
+        let finished = Ending::from(request.body).write(&mut writer, &[]);
         let is_ours = matches!(finished, Err(error) if error != WriteError::NoRoom);
         self.draft.end(finished).map_err(|error| if is_ours { Error::Invalid } else { error })
     }
@@ -129,8 +130,7 @@ impl Endpoint<'_> {
             return Err(Error::Invalid);
         }
         let id = self.open_request(call, Purpose::Request, Need::New)?;
-        let written =
-            self.write_in_dialog(call, id, method, headers, &mut |writer, _| finish(writer, body));
+        let written = self.write_in_dialog(call, id, method, headers, body.into());
         self.launch_or_close(id, written)?;
         Ok(Reply::Request(RequestId(id)))
     }
@@ -193,16 +193,9 @@ impl Endpoint<'_> {
         custom::check_all(headers)?;
         let dialog = slot.call.and_then(|call| self.calls.get(call)).map(|slot| slot.dialog);
         let response = Response { dialog, headers, ..Response::later(id, status) };
-        self.write_response(&response, &mut |writer, _| finish(writer, body))?;
+        self.write_response(&response, body.into())?;
         self.send_response(id, status);
         Ok(Reply::Done)
-    }
-}
-
-fn finish(writer: &mut Writer<'_>, body: Option<Body<'_>>) -> Result<usize, WriteError> {
-    match body {
-        Some(body) => writer.finish_with_body(body.content_type.as_bytes(), body.bytes),
-        None => writer.finish(),
     }
 }
 

@@ -1,11 +1,12 @@
 //! How a request is answered that has a transaction.
 
-use crate::sip::{HeaderName, Message, Method, WriteError, Writer};
+use crate::sip::{HeaderName, Message, Method};
 use crate::table::Id;
 
 use super::accounts::texts_of;
 use super::compose::{self, write_allow};
 use super::dialogs::texts_of_dialog;
+use super::draft::Ending;
 use super::receive::Received;
 use super::slots::{Purpose, account_text, dialog_text as field};
 use super::transactions::Need;
@@ -35,16 +36,13 @@ impl<'x> Response<'x> {
     }
 }
 
-/// Ends a response, and may read its request.
-type Finish<'f> = &'f mut dyn FnMut(&mut Writer<'_>, &Message<'_>) -> Result<usize, WriteError>;
-
 impl Endpoint<'_> {
     /// Put a response into the draft.
     #[inline(never)]
     pub(super) fn write_response(
         &mut self,
         response: &Response<'_>,
-        finish: Finish<'_>,
+        ending: Ending<'_, '_>,
     ) -> Result<(), Error> {
         let Response { id, request, dialog, status, headers } = *response;
         let slot = self.transactions.get(id).ok_or(Error::Gone)?;
@@ -101,7 +99,7 @@ impl Endpoint<'_> {
         for header in compose::for_method(headers, method) {
             writer.header(HeaderName::parse(header.name.as_bytes()), header.value.as_bytes());
         }
-        let written = finish(&mut writer, request);
+        let written = ending.write(&mut writer, request.body());
         self.draft.end(written)
     }
 
@@ -118,14 +116,12 @@ impl Endpoint<'_> {
 
     /// Answer the request of a new transaction at once, with nothing but a status.
     pub(super) fn answer_given(&mut self, received: &Received<'_>, id: Id, status: u16) {
-        self.respond_or_close(&Response::at_once(id, received, status), &mut |writer, _| {
-            writer.finish()
-        });
+        self.respond_or_close(&Response::at_once(id, received, status), Ending::Nothing);
     }
 
     /// Write and send a response; a transaction whose response cannot be written ends.
-    pub(super) fn respond_or_close(&mut self, response: &Response<'_>, finish: Finish<'_>) {
-        match self.write_response(response, finish) {
+    pub(super) fn respond_or_close(&mut self, response: &Response<'_>, ending: Ending<'_, '_>) {
+        match self.write_response(response, ending) {
             Ok(()) => self.send_response(response.id, response.status),
             Err(_) => self.close_transaction(response.id),
         }

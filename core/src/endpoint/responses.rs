@@ -4,7 +4,7 @@ use crate::call::State;
 use crate::path::Path;
 use crate::random::Purpose as Draw;
 use crate::sdp::{self, Origin};
-use crate::sip::{ContentType, Head, HeaderName, Message, Method, WriteError, Writer};
+use crate::sip::{ContentType, Head, HeaderName, Message, Method};
 use crate::table::Id;
 use crate::time::Due;
 use crate::transaction::Event as Happening;
@@ -12,6 +12,7 @@ use crate::transaction::Event as Happening;
 use super::accounts::texts_of;
 use super::compose;
 use super::custom;
+use super::draft::Ending;
 use super::negotiation::Negotiation;
 use super::receive::Received;
 use super::slots::{CallSlot, Cancel, Machine, News, Purpose, account_text, dialog_text as field};
@@ -208,7 +209,7 @@ impl Endpoint<'_> {
         let call = self.transactions.get(id).and_then(|slot| slot.call);
         match call.filter(|call| self.calls.get(*call).is_some()) {
             Some(call) => {
-                if self.write_ack(id, call, &mut |writer| writer.finish()).is_ok() {
+                if self.write_ack(id, call, Ending::Nothing).is_ok() {
                     self.keep_ack(id);
                 }
             }
@@ -283,9 +284,9 @@ impl Endpoint<'_> {
         let is_first = self.transactions.get(id).map(|slot| slot.purpose) == Some(Purpose::Invite);
         let (we_offered, mut plan) = self.answered_by_2xx(id, slot, is_first, body);
         let mut session = Negotiation::new(&local, origin, None);
-        let mut written = self.write_ack(id, call, &mut |writer| {
-            if we_offered { writer.finish() } else { session.finish(writer, Some(body)) }
-        });
+        let ending =
+            if we_offered { Ending::Nothing } else { Ending::Answer(&mut session, Some(body)) };
+        let mut written = self.write_ack(id, call, ending);
         let mut shape = session.shape;
         if we_offered {
             shape = Some(sdp::Shape::OFFER).filter(|_| is_first);
@@ -293,7 +294,7 @@ impl Endpoint<'_> {
             plan = session.plan;
         } else {
             // an offer that we cannot answer: the ACK goes without, and a BYE follows
-            written = self.write_ack(id, call, &mut |writer| writer.finish());
+            written = self.write_ack(id, call, Ending::Nothing);
         }
         // a later offer has the shape of what was there before
         self.calls.update(call, |slot| slot.shape = shape.or(slot.shape));
@@ -331,12 +332,7 @@ impl Endpoint<'_> {
         (we_offered, plan)
     }
 
-    fn write_ack(
-        &mut self,
-        id: Id,
-        call: Id,
-        finish: &mut dyn FnMut(&mut Writer<'_>) -> Result<usize, WriteError>,
-    ) -> Result<(), Error> {
+    fn write_ack(&mut self, id: Id, call: Id, ending: Ending<'_, '_>) -> Result<(), Error> {
         let Some(dialog) = self.calls.get(call).map(|slot| slot.dialog) else {
             return Err(Error::Gone);
         };
@@ -345,26 +341,16 @@ impl Endpoint<'_> {
         let random = self.random.u64(Draw::Branch);
         // The INVITE's credentials are for the server that it went to. Where the ACK goes past
         // that server, straight to the peer, they would only help somebody to guess the password.
-        let mut same_way = true;
         let old = self.transactions.update(id, |slot| {
             let way = way.or(slot.path);
             let same = |way: &Path| slot.path.as_ref().is_some_and(|old| old.leads_to(&way.remote));
-            same_way = way.as_ref().is_none_or(same);
+            if !way.as_ref().is_none_or(same) {
+                slot.given = [0; 2];
+            }
             slot.path = way;
             core::mem::replace(&mut slot.random, random)
         });
-        let written = self.write_in_dialog(call, id, Method::Ack, &[], &mut |writer, invite| {
-            let headers = invite.into_iter().flat_map(|invite| invite.headers());
-            for header in headers {
-                let name = header.name;
-                if same_way
-                    && matches!(name, HeaderName::Authorization | HeaderName::ProxyAuthorization)
-                {
-                    writer.raw_header(&header);
-                }
-            }
-            finish(writer)
-        });
+        let written = self.write_in_dialog(call, id, Method::Ack, &[], ending);
         self.transactions.update(id, |slot| slot.random = old.unwrap_or(random));
         written
     }

@@ -8,6 +8,7 @@ use crate::table::Id;
 use crate::time::Due;
 use crate::transaction::{Event as Happening, Gone};
 
+use super::draft::Ending;
 use super::responding::Response;
 use super::slots::{Cancel, Change, Machine, Purpose};
 use super::transactions::Need;
@@ -73,7 +74,7 @@ impl Endpoint<'_> {
             .is_some_and(|slot| matches!(slot.machine, Machine::ServerInvite(_)));
         let status = if is_invite { 100 } else { 500 };
         let response = Response::later(id, status);
-        match self.write_response(&response, &mut |writer, _| writer.finish()) {
+        match self.write_response(&response, Ending::Nothing) {
             Ok(()) => self.send_response(id, status),
             // without a 100 the peer goes on asking, which is only louder
             Err(_) if is_invite => {}
