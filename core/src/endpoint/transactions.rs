@@ -339,7 +339,7 @@ impl Endpoint<'_> {
             Some(branch) => {
                 feed(&mut hash, branch);
                 feed(&mut hash, head.via.host().as_bytes());
-                hash.write_u16(head.via.port().unwrap_or(0));
+                hash.write_u32(head.via.port().unwrap_or(0).into());
             }
             None => {
                 if let StartLine::Request { uri, .. } = head.start {
@@ -374,6 +374,7 @@ impl Endpoint<'_> {
         hash.finish().max(1)
     }
 
+    #[cfg_attr(target_os = "none", inline(never))]
     fn hasher(&self, domain: u8) -> SipHasher13 {
         let [a, b] = self.hash_key;
         let mut hash = SipHasher13::new_with_keys(a, b);
