@@ -37,19 +37,20 @@ pub fn choose<'a>(
 ) -> Option<Choice> {
     let mut best: Option<Choice> = None;
     for (index, offered) in challenges.into_iter().enumerate() {
-        let Some(algorithm) = Algorithm::parse(offered.algorithm.unwrap_or(b"MD5")) else {
-            continue;
-        };
-        let auth = match offered.qop {
-            Some(list) if !has_auth(list) => continue,
-            list => list.is_some(),
-        };
-        let allowed = md5_allowed || !algorithm.is_md5();
-        if allowed && best.is_none_or(|best| best.algorithm < algorithm) {
-            best = Some(Choice { index, algorithm, auth });
+        let Some(algorithm) = answerable(&offered, md5_allowed) else { continue };
+        if best.is_none_or(|best| best.algorithm < algorithm) {
+            best = Some(Choice { index, algorithm, auth: offered.qop.is_some() });
         }
     }
     best
+}
+
+/// The algorithm of a challenge that can and may be answered.
+#[cfg_attr(target_os = "none", inline(never))]
+pub(crate) fn answerable(offered: &Offered<'_>, md5_allowed: bool) -> Option<Algorithm> {
+    let algorithm = Algorithm::parse(offered.algorithm.unwrap_or(b"MD5"))?;
+    let fits = offered.qop.is_none_or(has_auth) && (md5_allowed || !algorithm.is_md5());
+    fits.then_some(algorithm)
 }
 
 fn has_auth(list: &[u8]) -> bool {

@@ -11,6 +11,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use client::answerable;
 pub use client::{Choice, Credentials, Offered, choose};
 pub use hash::{Algorithm, Hex, Parameters, Qop, Secret, userhash};
 pub use server::{

@@ -1,6 +1,6 @@
 //! Digest credentials: who gets them, and how a challenged request is sent again.
 
-use crate::digest::{Algorithm, Offered, Parameters, Qop, Secret, choose};
+use crate::digest::{Algorithm, Offered, Parameters, Qop, Secret, answerable};
 use crate::limits::CREDENTIALS_MAX;
 use crate::path::Path;
 use crate::random::Purpose as Draw;
@@ -291,21 +291,18 @@ fn best_challenge<'m>(
     allow_md5: bool,
 ) -> Option<Option<Challenge<'m>>> {
     let mut is_asked = false;
-    let mut best: Option<(Algorithm, Challenge<'m>)> = None;
+    let (mut strongest, mut best) = (None, None);
     for challenge in message.challenges(ask) {
         is_asked = true;
         let fits = challenge.is_digest()
             && challenge.nonce().is_some()
             && (realm.is_empty() || challenge.realm() == Some(realm));
-        let offered = Offered { algorithm: challenge.algorithm(), qop: challenge.qop() };
-        if fits
-            && let Some(choice) = choose([offered], allow_md5)
-            && best.as_ref().is_none_or(|(best, _)| *best < choice.algorithm)
-        {
-            best = Some((choice.algorithm, challenge));
+        let algorithm = answerable(&Offered::from(&challenge), allow_md5);
+        if fits && algorithm > strongest {
+            (strongest, best) = (algorithm, Some(challenge));
         }
     }
-    if is_asked && best.is_none() { None } else { Some(best.map(|(_, challenge)| challenge)) }
+    if is_asked && best.is_none() { None } else { Some(best) }
 }
 
 /// What credentials are made from, beside the challenge.
