@@ -53,9 +53,9 @@ impl<const N: usize> Default for Packed<N> {
 impl<const N: usize> Packed<N> {
     pub(crate) const EMPTY: Self = Self { ends: [0; N] };
 
-    pub(crate) fn get<'b>(&self, block: &'b [u8], field: usize) -> &'b [u8] {
-        let (start, end) = self.range(field);
-        block.get(start..end).unwrap_or(&[])
+    /// The texts, read from their block.
+    pub(crate) fn lent<'b>(&'b self, block: &'b [u8]) -> Lent<'b> {
+        Lent { ends: &self.ends, block }
     }
 
     /// Replace one text; those behind it move. On `TooLong` nothing has changed.
@@ -65,27 +65,51 @@ impl<const N: usize> Packed<N> {
         field: usize,
         text: &[u8],
     ) -> Result<(), TooLong> {
-        let (start, end) = self.range(field);
-        let total = self.ends.last().map_or(0, |end| usize::from(*end));
-        let new_end = start + text.len();
-        let new_total = total - (end - start) + text.len();
-        if new_total > block.len() || new_total > usize::from(u16::MAX) {
-            return Err(TooLong);
-        }
-        block.copy_within(end..total, new_end);
-        if let Some(room) = block.get_mut(start..new_end) {
-            room.copy_from_slice(text);
-        }
-        for position in self.ends.get_mut(field..).unwrap_or_default() {
-            *position = (usize::from(*position) + text.len() - (end - start)) as u16;
-        }
-        Ok(())
+        set(&mut self.ends, block, field, text)
+    }
+}
+
+/// The texts of one slot, lent; all empty where there is no slot.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Lent<'b> {
+    ends: &'b [u16],
+    block: &'b [u8],
+}
+
+impl<'b> Lent<'b> {
+    #[cfg_attr(target_os = "none", inline(never))] // read in some fifty places
+    pub(crate) fn get(&self, field: usize) -> &'b [u8] {
+        let (start, end) = range(self.ends, field);
+        self.block.get(start..end).unwrap_or(&[])
     }
 
-    fn range(&self, field: usize) -> (usize, usize) {
-        let at = |index: usize| self.ends.get(index).map_or(0, |end| usize::from(*end));
-        (field.checked_sub(1).map_or(0, at), at(field))
+    pub(crate) fn is_there(&self) -> bool {
+        !self.ends.is_empty()
     }
+}
+
+#[cfg_attr(target_os = "none", inline(never))] // for texts of any number
+fn set(ends: &mut [u16], block: &mut [u8], field: usize, text: &[u8]) -> Result<(), TooLong> {
+    let (start, end) = range(ends, field);
+    let total = ends.last().map_or(0, |end| usize::from(*end));
+    let new_end = start + text.len();
+    let new_total = total - (end - start) + text.len();
+    if new_total > block.len() || new_total > usize::from(u16::MAX) {
+        return Err(TooLong);
+    }
+    block.copy_within(end..total, new_end);
+    if let Some(room) = block.get_mut(start..new_end) {
+        room.copy_from_slice(text);
+    }
+    for position in ends.get_mut(field..).unwrap_or_default() {
+        *position = (usize::from(*position) + text.len() - (end - start)) as u16;
+    }
+    Ok(())
+}
+
+fn range(ends: &[u16], field: usize) -> (usize, usize) {
+    let at = |index: usize| ends.get(index).map_or(0, |end| usize::from(*end));
+    (field.checked_sub(1).map_or(0, at), at(field))
 }
 
 #[cfg(test)]
@@ -116,7 +140,7 @@ mod tests {
                     model[field] = text;
                 }
                 for (field, text) in model.iter().enumerate() {
-                    prop_assert_eq!(texts.get(&block, field), &text[..]);
+                    prop_assert_eq!(texts.lent(&block).get(field), &text[..]);
                 }
             }
         }
@@ -141,15 +165,15 @@ mod tests {
         texts.set(&mut block, 0, b"call").unwrap();
         texts.set(&mut block, 2, b"route").unwrap();
         texts.set(&mut block, 1, b"tag").unwrap();
-        assert_eq!(texts.get(&block, 0), b"call");
-        assert_eq!(texts.get(&block, 1), b"tag");
-        assert_eq!(texts.get(&block, 2), b"route");
+        assert_eq!(texts.lent(&block).get(0), b"call");
+        assert_eq!(texts.lent(&block).get(1), b"tag");
+        assert_eq!(texts.lent(&block).get(2), b"route");
         texts.set(&mut block, 0, b"").unwrap();
-        assert_eq!(texts.get(&block, 1), b"tag");
-        assert_eq!(texts.get(&block, 2), b"route");
+        assert_eq!(texts.lent(&block).get(1), b"tag");
+        assert_eq!(texts.lent(&block).get(2), b"route");
         assert_eq!(texts.set(&mut block, 1, &[b'x'; 12]), Err(TooLong));
-        assert_eq!(texts.get(&block, 1), b"tag");
+        assert_eq!(texts.lent(&block).get(1), b"tag");
         texts.set(&mut block, 1, &[b'x'; 11]).unwrap();
-        assert_eq!(texts.get(&block, 2), b"route");
+        assert_eq!(texts.lent(&block).get(2), b"route");
     }
 }

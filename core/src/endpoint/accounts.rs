@@ -4,14 +4,14 @@ use crate::bytes;
 use crate::random::Purpose as Draw;
 use crate::sip::{Contact, HeaderName, Message, Method, StartLine, Uri};
 use crate::table::{Id, Table};
-use crate::text::Texts;
+use crate::text::{Lent, Texts};
 use crate::time::Duration;
 
 use super::auth::Given;
 use super::compose::{ContactKind, Party, Request, hex_text};
 use super::dialogs::{Target, read_uri};
 use super::receive::Received;
-use super::slots::{AccountNews, AccountSlot, Lent, Purpose, Resolving, account_text as field};
+use super::slots::{AccountNews, AccountSlot, Purpose, Resolving, account_text as field};
 use super::transactions::Opening;
 use super::{Account, AccountId, Endpoint, Error, Reason, Reply};
 
@@ -379,9 +379,9 @@ pub(super) fn texts_of<'x>(
     accounts: &'x Table<'_, AccountSlot>,
     texts: &'x Texts<'_>,
     account: Option<Id>,
-) -> Lent<'x, { field::COUNT }> {
-    let text = account.and_then(|id| accounts.get(id)).map(|slot| &slot.text);
-    Lent { text, block: account.map_or(&[], |id| texts.block(accounts.place(id))) }
+) -> Lent<'x> {
+    let lent = |id| Some(accounts.get(id)?.text.lent(texts.block(accounts.place(id))));
+    account.and_then(lent).unwrap_or_default()
 }
 
 /// The life that a 200 to REGISTER grants our binding, seconds: `expires` of our Contact, else

@@ -6,12 +6,13 @@ use crate::path::Path;
 use crate::random::Purpose as Draw;
 use crate::sip::{Challenge, Credentials, HeaderName, Message, NameAddr, Uri, Writer};
 use crate::table::Id;
+use crate::text::Lent;
 
 use super::accounts::texts_of;
 use super::compose::{Again, Branch, hex_text, write_again};
 use super::dialogs::{address_of, read_uri};
 use super::receive::Received;
-use super::slots::{Lent, Machine, account_text as field};
+use super::slots::{Machine, account_text as field};
 use super::transactions::Opening;
 use super::{Endpoint, Reason};
 
@@ -307,7 +308,7 @@ fn best_challenge<'m>(
 
 /// What credentials are made from, beside the challenge.
 pub(super) struct Given<'x> {
-    pub(super) account: Lent<'x, { field::COUNT }>,
+    pub(super) account: Lent<'x>,
     pub(super) method: &'x [u8],
     pub(super) uri: &'x [u8],
     pub(super) cnonce: u64,

@@ -4,9 +4,10 @@ use core::net::SocketAddr;
 
 use crate::path::{Path, Transport};
 use crate::sip::{HeaderName, Message, Method, NameAddr, ResponseOptions, Writer, reason};
+use crate::text::Lent;
 
 use super::dialogs::{Target, read_uri};
-use super::slots::{Lent, account_text};
+use super::slots::account_text;
 use super::{CustomHeader, Methods, custom};
 
 /// Random numbers as identifiers: lower-case hex, because tokens compare without case.
@@ -99,7 +100,7 @@ pub(super) struct Request<'x> {
     pub(super) call_id: &'x [u8],
     pub(super) cseq: u32,
     pub(super) contact: ContactKind,
-    pub(super) account: Lent<'x, { account_text::COUNT }>,
+    pub(super) account: Lent<'x>,
     /// Custom headers of the call, packed.
     pub(super) headers: &'x [u8],
     /// Custom headers of this one request.

@@ -5,11 +5,11 @@ use core::net::SocketAddr;
 use crate::path::{Path, Transport};
 use crate::sip::{Contact, Head, HeaderName, Message, TransportName, Uri, Writer};
 use crate::table::{Id, Table};
-use crate::text::Texts;
+use crate::text::{Lent, Texts};
 
 use super::compose::{hex_text, parse_slot_and_random};
 use super::receive::Received;
-use super::slots::{DialogSlot, Lent, dialog_text as field};
+use super::slots::{DialogSlot, dialog_text as field};
 use super::{Endpoint, Error};
 
 impl Endpoint<'_> {
@@ -215,9 +215,9 @@ pub(super) fn texts_of_dialog<'x>(
     dialogs: &'x Table<'_, DialogSlot>,
     texts: &'x Texts<'_>,
     dialog: Option<Id>,
-) -> Lent<'x, { field::COUNT }> {
-    let text = dialog.and_then(|id| dialogs.get(id)).map(|slot| &slot.text);
-    Lent { text, block: dialog.map_or(&[], |id| texts.block(dialogs.place(id))) }
+) -> Lent<'x> {
+    let lent = |id| Some(dialogs.get(id)?.text.lent(texts.block(dialogs.place(id))));
+    dialog.and_then(lent).unwrap_or_default()
 }
 
 /// How a request is addressed.

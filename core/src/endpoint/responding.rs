@@ -58,7 +58,7 @@ impl Endpoint<'_> {
         let path = slot.path.as_ref().ok_or(Error::State)?;
         let of_call = texts_of_dialog(&self.dialogs, &self.dialog_text, dialog);
         let stateless;
-        let tag = if of_call.text.is_some() {
+        let tag = if of_call.is_there() {
             of_call.get(field::LOCAL_TAG)
         } else {
             stateless = self.stateless_tag(request);

@@ -48,20 +48,6 @@ pub(crate) mod dialog_text {
     pub(crate) const COUNT: usize = 8;
 }
 
-/// The texts of one slot, lent; all empty where there is no slot.
-#[derive(Clone, Copy)]
-pub(crate) struct Lent<'x, const N: usize> {
-    pub(crate) text: Option<&'x Packed<N>>,
-    pub(crate) block: &'x [u8],
-}
-
-impl<'x, const N: usize> Lent<'x, N> {
-    #[cfg_attr(target_os = "none", inline(never))] // read in some fifty places
-    pub(crate) fn get(&self, which: usize) -> &'x [u8] {
-        self.text.map_or(&[], |text| text.get(self.block, which))
-    }
-}
-
 /// An identity and its registration.
 #[derive(Debug, Default)]
 pub(crate) struct AccountSlot {
