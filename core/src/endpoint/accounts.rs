@@ -49,7 +49,6 @@ impl Endpoint<'_> {
             slot.allow_md5 = account.allow_md5;
         });
         let id = id.ok_or(Error::NoRoom)?;
-        let block = self.account_text.block_mut(self.accounts.place(id));
         let texts = [
             (field::IDENTITY, account.identity.as_bytes()),
             (field::DISPLAY_NAME, account.display_name.as_bytes()),
@@ -61,15 +60,13 @@ impl Endpoint<'_> {
             (field::USER_AGENT, account.user_agent.as_bytes()),
             (field::HEADERS, self.draft.bytes()),
         ];
-        let set = self.accounts.update(id, |slot| {
-            texts.into_iter().try_for_each(|(which, text)| {
-                if which != field::HEADERS && text.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
-                    return Err(Error::Invalid);
-                }
-                slot.text.set(block, which, text).map_err(|_| Error::TooLong)
-            })
+        let set = texts.into_iter().try_for_each(|(which, text)| {
+            if which != field::HEADERS && text.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
+                return Err(Error::Invalid);
+            }
+            set_text(&mut self.accounts, &mut self.account_text, id, which, text)
         });
-        if let Err(error) = set.unwrap_or(Err(Error::Gone)) {
+        if let Err(error) = set {
             self.accounts.remove(id);
             return Err(error);
         }
@@ -371,6 +368,20 @@ impl Endpoint<'_> {
         }
         first
     }
+}
+
+/// Replace one text of an account.
+#[cfg_attr(target_os = "none", inline(never))]
+pub(super) fn set_text(
+    accounts: &mut Table<'_, AccountSlot>,
+    texts: &mut Texts<'_>,
+    account: Id,
+    which: usize,
+    text: &[u8],
+) -> Result<(), Error> {
+    let block = texts.block_mut(accounts.place(account));
+    let set = accounts.update(account, |slot| slot.text.set(block, which, text));
+    set.ok_or(Error::Gone)?.map_err(|_| Error::TooLong)
 }
 
 /// The texts of an account.

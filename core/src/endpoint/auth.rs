@@ -8,7 +8,7 @@ use crate::sip::{Challenge, Credentials, HeaderName, Message, NameAddr, Uri, Wri
 use crate::table::Id;
 use crate::text::Lent;
 
-use super::accounts::texts_of;
+use super::accounts::{set_text, texts_of};
 use super::compose::{Again, Branch, hex_text, write_again};
 use super::dialogs::{address_of, read_uri};
 use super::receive::Received;
@@ -159,47 +159,51 @@ impl Endpoint<'_> {
             auth: challenge.qop().is_some(),
             count: 0,
         };
-        let block = self.account_text.block_mut(self.accounts.place(account));
-        let set = self.accounts.update(account, |slot| {
-            let mut set = Ok(());
-            let texts = [challenge.realm(), challenge.nonce(), challenge.opaque()];
-            for (which, text) in texts.iter().enumerate() {
-                let which = field::CHALLENGES + kind * 3 + which;
-                set = set.and_then(|()| slot.text.set(block, which, text.unwrap_or(b"")));
-            }
-            if let Some(place) = slot.challenges.get_mut(kind) {
-                *place = if set.is_ok() { cached } else { Cached::default() };
-            }
-            set
+        let texts = [challenge.realm(), challenge.nonce(), challenge.opaque()];
+        let set = texts.iter().zip(field::CHALLENGES + kind * 3..).try_for_each(|(text, which)| {
+            let text = text.unwrap_or(b"");
+            set_text(&mut self.accounts, &mut self.account_text, account, which, text)
         });
-        set.ok_or(Reason::AccountRemoved)?.map_err(|_| Reason::TooLong)
+        self.cache(account, kind, if set.is_ok() { cached } else { Cached::default() });
+        set.map_err(|_| Reason::TooLong)
     }
 
     /// Begin the next REGISTER without credentials, as if nothing had challenged yet: a challenge
     /// that was damaged on its way may be why the last one failed, and no answer would say so. The
     /// realm that challenged first goes only where nothing shows that it was the true one.
     pub(super) fn forget_challenges(&mut self, account: Id) {
-        let block = self.account_text.block_mut(self.accounts.place(account));
-        self.accounts.update(account, |slot| {
-            slot.challenges = [Cached::default(); 2];
-            if !slot.registration.is_registered(self.now) {
-                for which in [field::CHALLENGES, field::CHALLENGES + 3] {
-                    let _ = slot.text.set(block, which, b""); // shorter always fits
-                }
+        let is_proven = self.is_registered(account);
+        for kind in 0..KINDS.len() {
+            self.cache(account, kind, Cached::default());
+            if !is_proven {
+                self.forget_realm(account, kind);
             }
-        });
+        }
     }
 
     /// Our server names another realm than at first: one of the two was damaged on its way. This
     /// request fails, the next may learn anew. A registration proves the realm of a 401.
     fn doubt_realm(&mut self, account: Id, kind: usize) {
-        let block = self.account_text.block_mut(self.accounts.place(account));
+        if kind != 0 || !self.is_registered(account) {
+            self.cache(account, kind, Cached::default());
+            self.forget_realm(account, kind);
+        }
+    }
+
+    fn is_registered(&self, account: Id) -> bool {
+        let slot = self.accounts.get(account);
+        slot.is_some_and(|slot| slot.registration.is_registered(self.now))
+    }
+
+    fn forget_realm(&mut self, account: Id, kind: usize) {
+        let which = field::CHALLENGES + kind * 3;
+        let _ = set_text(&mut self.accounts, &mut self.account_text, account, which, b""); // fits
+    }
+
+    fn cache(&mut self, account: Id, kind: usize, cached: Cached) {
         self.accounts.update(account, |slot| {
-            if kind != 0 || !slot.registration.is_registered(self.now) {
-                if let Some(place) = slot.challenges.get_mut(kind) {
-                    *place = Cached::default();
-                }
-                let _ = slot.text.set(block, field::CHALLENGES + kind * 3, b"");
+            if let Some(place) = slot.challenges.get_mut(kind) {
+                *place = cached;
             }
         });
     }
