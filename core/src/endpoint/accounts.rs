@@ -2,14 +2,14 @@
 
 use crate::bytes;
 use crate::random::Purpose as Draw;
-use crate::sip::{Contact, HeaderName, Message, Method, StartLine, Uri};
+use crate::sip::{Contact, HeaderName, Message, Method, StartLine};
 use crate::table::{Id, Table};
 use crate::text::{Lent, Texts};
 use crate::time::Duration;
 
 use super::auth::Given;
 use super::compose::{ContactKind, Party, Request, hex_text};
-use super::dialogs::{Target, read_uri};
+use super::dialogs::{Target, read_uri, user_of};
 use super::receive::Received;
 use super::slots::{AccountNews, AccountSlot, Purpose, Resolving, account_text as field};
 use super::transactions::Opening;
@@ -30,13 +30,12 @@ impl Endpoint<'_> {
 
     #[inline(never)]
     pub(super) fn insert_account(&mut self, account: &Account<'_>) -> Result<Reply, Error> {
-        let identity = sip_uri(account.identity)?;
-        for uri in [account.registrar, account.outbound_proxy] {
-            if !uri.is_empty() {
-                sip_uri(uri)?;
-            }
+        let is_fit = |uri: &str| uri.is_empty() || is_sip(uri);
+        let servers_fit = is_fit(account.registrar) && is_fit(account.outbound_proxy);
+        if !is_sip(account.identity) || !servers_fit {
+            return Err(Error::Invalid);
         }
-        let auth_user = match (account.auth_user, identity.user()) {
+        let auth_user = match (account.auth_user, user_of(account.identity.as_bytes())) {
             ("", Some(user)) => user,
             (name, _) => name.as_bytes(),
         };
@@ -360,8 +359,7 @@ impl Endpoint<'_> {
         let user = received.head.uri.and_then(|uri| uri.user()).unwrap_or(b"");
         let mut first = None;
         for (id, _) in self.accounts.iter() {
-            let identity = read_uri(self.account_field(id, field::IDENTITY));
-            if identity.and_then(|uri| uri.user()).unwrap_or(b"") == user {
+            if user_of(self.account_field(id, field::IDENTITY)).unwrap_or(b"") == user {
                 return Some(id);
             }
             first = first.or(Some(id).filter(|_| self.config.catch_all));
@@ -430,9 +428,8 @@ fn granted_life(message: &Message<'_>, sent: &Message<'_>, asked: u32) -> Option
     granted.map(|life| life.min(asked))
 }
 
-fn sip_uri(text: &str) -> Result<Uri<'_>, Error> {
-    let uri = read_uri(text.as_bytes()).ok_or(Error::Invalid)?;
-    if uri.is_sip() { Ok(uri) } else { Err(Error::Invalid) }
+fn is_sip(text: &str) -> bool {
+    read_uri(text.as_bytes()).is_some_and(|uri| uri.is_sip())
 }
 
 /// A number at the start of a value; Retry-After may have a comment and parameters behind it.

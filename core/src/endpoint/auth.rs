@@ -105,8 +105,9 @@ impl Endpoint<'_> {
         let slot = self.transactions.get(old).ok_or(Reason::NoRoom)?;
         let path = slot.path.as_ref().ok_or(Reason::AuthenticationFailed)?;
         let mut counts = slot.given;
-        let request = self.kept_message(old).ok_or(Reason::AuthenticationFailed)?;
-        if !self.is_our_server(account, path, &request) {
+        let request = &self.kept_message(old);
+        let request = request.as_ref().ok_or(Reason::AuthenticationFailed)?;
+        if !self.is_our_server(account, path, request) {
             self.stats.challenges_refused += 1;
             return Err(Reason::AuthenticationFailed);
         }
@@ -258,7 +259,8 @@ impl Endpoint<'_> {
         let slot = self.transactions.get(old).ok_or(Reason::NoRoom)?;
         let path = slot.path.as_ref().ok_or(Reason::AuthenticationFailed)?;
         let buffer = slot.message.as_ref().ok_or(Reason::NoRoom)?;
-        let old = Message::parse(self.buffers.get(buffer)).map_err(|_| Reason::ProtocolError)?;
+        let old = &Message::parse(self.buffers.get(buffer));
+        let old = old.as_ref().map_err(|_| Reason::ProtocolError)?;
         let account_slot = self.accounts.get(account).ok_or(Reason::AccountRemoved)?;
         let given = Given {
             account: texts_of(&self.accounts, &self.account_text, Some(account)),
@@ -267,7 +269,7 @@ impl Endpoint<'_> {
             cnonce,
         };
         let mut writer = self.draft.begin();
-        write_again(&mut writer, &old, &Again::retry(path, branch, cseq));
+        write_again(&mut writer, old, &Again::retry(path, branch, cseq));
         given.write_all(&mut writer, &account_slot.challenges, kinds);
         let finished = match old.header(HeaderName::ContentType) {
             Some(kind) if !old.body().is_empty() => writer.finish_with_body(kind, old.body()),

@@ -138,7 +138,8 @@ impl Endpoint<'_> {
         if target.contains(':') {
             writer.text(target.as_bytes());
         } else {
-            let home = read_uri(home).ok_or(Error::Invalid)?;
+            let home = &read_uri(home);
+            let home = home.as_ref().ok_or(Error::Invalid)?;
             let host = home.host().ok_or(Error::Invalid)?;
             writer.text(b"sip:").text(target.as_bytes()).text(b"@").text(host.as_bytes());
             if let Some(port) = home.port() {
@@ -147,8 +148,9 @@ impl Endpoint<'_> {
         }
         let written = writer.outcome();
         self.draft.end(written).map_err(|_| Error::Invalid)?;
-        let uri = read_uri(self.draft.bytes()).ok_or(Error::Invalid)?;
-        if uri.is_sip() && uri.host().is_some() { Ok(()) } else { Err(Error::Invalid) }
+        let target = &read_uri(self.draft.bytes());
+        let fits = target.as_ref().is_some_and(|uri| uri.is_sip() && uri.host().is_some());
+        if fits { Ok(()) } else { Err(Error::Invalid) }
     }
 
     /// Where a request outside a dialog goes first, if that is known: the outbound proxy, or the
@@ -256,7 +258,7 @@ impl Endpoint<'_> {
         let own = texts_of(&self.accounts, &self.account_text, Some(call.account));
         let remote_tag = text.get(field::REMOTE_TAG);
         let uri = text.get(field::TARGET);
-        let begins = method == Method::Invite && remote_tag.is_empty();
+        let begins = matches!(method, Method::Invite) && remote_tag.is_empty();
         let target = if begins {
             Target::outside(uri, own.get(account_text::OUTBOUND_PROXY))
         } else {

@@ -6,7 +6,7 @@ use crate::path::{Path, Transport};
 use crate::sip::{HeaderName, Message, Method, NameAddr, ResponseOptions, Writer, reason};
 use crate::text::Lent;
 
-use super::dialogs::{Target, read_uri};
+use super::dialogs::{Target, user_of};
 use super::slots::account_text;
 use super::{CustomHeader, Methods, custom};
 
@@ -245,8 +245,7 @@ pub(super) fn write_contact_uri<'w, 'b>(
     path: &Path,
 ) -> &'w mut Writer<'b> {
     writer.text(b"<sip:");
-    let user = read_uri(identity).and_then(|uri| uri.user());
-    if let Some(user) = user {
+    if let Some(user) = user_of(identity) {
         writer.text(user).text(b"@");
     }
     writer.address(path.local);

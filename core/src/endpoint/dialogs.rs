@@ -98,7 +98,8 @@ impl Endpoint<'_> {
     pub(super) fn target_of_invite(&mut self, dialog: Id, invite: Id) -> Result<(), Error> {
         let slot = self.transactions.get(invite).ok_or(Error::Gone)?;
         let buffer = slot.message.as_ref().ok_or(Error::State)?;
-        let message = self.buffers.message(buffer).ok_or(Error::State)?;
+        let message = &self.buffers.message(buffer);
+        let message = message.as_ref().ok_or(Error::State)?;
         let target = message.uri().unwrap_or(b"");
         set_text(&mut self.dialogs, &mut self.dialog_text, dialog, field::TARGET, target)
     }
@@ -263,6 +264,12 @@ fn route_uri(route: &[u8]) -> Option<Uri<'_>> {
 #[cfg_attr(target_os = "none", inline(never))]
 pub(super) fn read_uri(text: &[u8]) -> Option<Uri<'_>> {
     Uri::parse(text).ok()
+}
+
+/// The user part of a URI, where the text is one with one.
+#[cfg_attr(target_os = "none", inline(never))]
+pub(super) fn user_of(text: &[u8]) -> Option<&[u8]> {
+    read_uri(text)?.user()
 }
 
 /// The URI of the first Contact that is one.

@@ -18,7 +18,7 @@ impl Endpoint<'_> {
     pub(super) fn on_request(&mut self, received: &Received<'_>) {
         let head = received.head;
         let method = head.cseq.method;
-        if method == Method::Ack {
+        if matches!(method, Method::Ack) {
             self.acknowledge(received);
             return;
         }
@@ -27,7 +27,7 @@ impl Endpoint<'_> {
             self.drive(transaction, Happening::Request);
             return;
         }
-        if method == Method::Cancel {
+        if matches!(method, Method::Cancel) {
             self.give_up(received);
             return;
         }

@@ -143,12 +143,13 @@ impl Endpoint<'_> {
         let slot = self.transactions.get(id)?;
         let own = texts_of(&self.accounts, &self.account_text, slot.account);
         let headers = own.get(account_text::HEADERS);
-        let invite = self.buffers.message(slot.message.as_ref()?)?;
-        if invite.method() != Some(Method::Invite) {
+        let invite = &self.buffers.message(slot.message.as_ref()?);
+        let invite = invite.as_ref()?;
+        if !matches!(invite.method(), Some(Method::Invite)) {
             return None;
         }
         let mut writer = self.draft.begin();
-        compose::write_like_invite(&mut writer, &invite, Method::Cancel, None);
+        compose::write_like_invite(&mut writer, invite, Method::Cancel, None);
         custom::write(&mut writer, &[headers], Method::Cancel);
         let written = writer.finish();
         self.draft.end(written).ok()
@@ -181,7 +182,7 @@ impl Endpoint<'_> {
             Asker::Request(id) => {
                 let account = self.transactions.get(id)?.account?;
                 let proxy = self.account_field(account, account_text::OUTBOUND_PROXY);
-                if proxy.is_empty() { self.kept_message(id)?.uri()? } else { proxy }
+                if proxy.is_empty() { self.kept_message(id).as_ref()?.uri()? } else { proxy }
             }
         };
         let uri = read_uri(uri)?;

@@ -52,7 +52,7 @@ impl Endpoint<'_> {
     /// Answer a request that is broken, as far as it says where to; responses and ACKs are dropped.
     #[inline(never)]
     fn refuse_broken(&mut self, message: &Message<'_>, path: Path, status: u16) {
-        let answerable = message.method().is_some_and(|method| method != Method::Ack);
+        let answerable = !matches!(message.method(), None | Some(Method::Ack));
         if answerable {
             self.stats.refused += 1;
             self.reply(message, &path, status, None, &|_| {});

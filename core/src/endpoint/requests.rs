@@ -99,10 +99,10 @@ impl Endpoint<'_> {
         let buffer = slot.message.as_ref().ok_or(Reason::NoRoom)?;
         let own = texts_of(&self.accounts, &self.account_text, slot.account);
         let identity = own.get(account_text::IDENTITY);
-        let old = Message::parse(self.buffers.get(buffer));
-        let old = old.map_err(|_| Reason::ProtocolError)?;
+        let old = &Message::parse(self.buffers.get(buffer));
+        let old = old.as_ref().map_err(|_| Reason::ProtocolError)?;
         let mut writer = self.draft.begin();
-        compose::complete(&mut writer, &old, &path, branch, slot.cseq, identity);
+        compose::complete(&mut writer, old, &path, branch, slot.cseq, identity);
         let kind = old.header(crate::sip::HeaderName::ContentType);
         let written = match kind {
             Some(kind) if !old.body().is_empty() => writer.finish_with_body(kind, old.body()),
@@ -126,7 +126,7 @@ impl Endpoint<'_> {
         }
         check(method, headers)?;
         let method = Method::parse(method.as_bytes());
-        if method == Method::Register {
+        if matches!(method, Method::Register) {
             return Err(Error::Invalid);
         }
         let id = self.open_request(call, Purpose::Request, Need::New)?;

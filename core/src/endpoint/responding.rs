@@ -51,8 +51,8 @@ impl Endpoint<'_> {
             Some(request) => request,
             None => {
                 let buffer = slot.message.as_ref().ok_or(Error::State)?;
-                kept = self.buffers.message(buffer).ok_or(Error::State)?;
-                &kept
+                kept = self.buffers.message(buffer);
+                kept.as_ref().ok_or(Error::State)?
             }
         };
         let path = slot.path.as_ref().ok_or(Error::State)?;
@@ -65,7 +65,7 @@ impl Endpoint<'_> {
             &stateless
         };
         let own = texts_of(&self.accounts, &self.account_text, slot.account);
-        let is_invite = request.method() == Some(Method::Invite);
+        let is_invite = matches!(request.method(), Some(Method::Invite));
         let makes_dialog = is_invite && (101..300).contains(&status);
         let tag = (status > 100).then_some(tag);
         let mut writer = self.draft.begin();

@@ -28,7 +28,7 @@ impl Endpoint<'_> {
             self.stats.stray += 1;
             return;
         };
-        if received.head.cseq.method == Method::Cancel {
+        if matches!(received.head.cseq.method, Method::Cancel) {
             self.drive_cancel(id, happening(status));
             return;
         }
@@ -179,8 +179,8 @@ impl Endpoint<'_> {
             return;
         }
         if kept.starts_with(b"ACK ") {
-            let kept = Message::parse(kept).ok();
-            let acked = kept.as_ref().and_then(tag_of_to);
+            let kept = &Message::parse(kept);
+            let acked = kept.as_ref().ok().and_then(tag_of_to);
             let same = acked.unwrap_or(b"") == received.head.to_tag.unwrap_or(b"");
             if same {
                 self.transactions.update(id, |slot| slot.send_message = true);
@@ -416,12 +416,12 @@ impl Endpoint<'_> {
     fn acknowledge_failure(&mut self, id: Id, received: &Received<'_>) {
         let Some(slot) = self.transactions.get(id) else { return };
         let Some(buffer) = &slot.message else { return };
-        let Ok(invite) = Message::parse(self.buffers.get(buffer)) else { return };
+        let Ok(invite) = &Message::parse(self.buffers.get(buffer)) else { return };
         let own = texts_of(&self.accounts, &self.account_text, slot.account);
         let headers = own.get(account_text::HEADERS);
         let to = received.message.header(HeaderName::To);
         let mut writer = self.draft.begin();
-        compose::write_like_invite(&mut writer, &invite, Method::Ack, to);
+        compose::write_like_invite(&mut writer, invite, Method::Ack, to);
         custom::write(&mut writer, &[headers], Method::Ack);
         let written = writer.finish();
         if self.draft.end(written).is_ok() {
@@ -444,7 +444,7 @@ impl Endpoint<'_> {
 }
 
 fn tag_of_to<'m>(message: &Message<'m>) -> Option<&'m [u8]> {
-    Head::parse(message).ok()?.to_tag
+    Head::parse(message).as_ref().ok()?.to_tag
 }
 
 fn is_sdp(message: &Message<'_>) -> bool {

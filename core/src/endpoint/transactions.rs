@@ -259,7 +259,7 @@ impl Endpoint<'_> {
         let head = received.head;
         let path = received.reply_path();
         let timing = self.timing(Some(&path));
-        let is_invite = head.cseq.method == Method::Invite;
+        let is_invite = matches!(head.cseq.method, Method::Invite);
         let machine = if is_invite {
             Machine::ServerInvite(ServerInvite::start(self.now))
         } else {
@@ -351,7 +351,7 @@ impl Endpoint<'_> {
         feed(&mut hash, head.call_id);
         feed(&mut hash, head.from_tag.unwrap_or(b""));
         hash.write_u32(head.cseq.number);
-        let method = if method == Method::Ack { Method::Invite } else { method };
+        let method = if matches!(method, Method::Ack) { Method::Invite } else { method };
         feed(&mut hash, method.as_bytes());
         hash.finish().max(1)
     }
