@@ -1,7 +1,7 @@
 //! How the application answers the INVITE of an incoming call.
 
 use crate::call::State;
-use crate::sdp::{self, LocalMedia, Origin};
+use crate::sdp::LocalMedia;
 use crate::table::Id;
 use crate::time::Due;
 
@@ -25,7 +25,7 @@ impl Endpoint<'_> {
         }
         custom::check_all(headers)?;
         self.incoming_transaction(id)?;
-        self.respond_invite(id, status, media, headers)?;
+        self.respond_invite(id, status, media.as_ref(), headers)?;
         Ok(Reply::Done)
     }
 
@@ -39,7 +39,7 @@ impl Endpoint<'_> {
         let CallId(id) = call;
         custom::check_all(headers)?;
         self.incoming_transaction(id)?;
-        self.respond_invite(id, 200, Some(media), headers)?;
+        self.respond_invite(id, 200, Some(&media), headers)?;
         self.calls.update(id, |slot| {
             slot.state = State::Answered;
             slot.deadline = Due::NEVER;
@@ -86,40 +86,31 @@ impl Endpoint<'_> {
         &mut self,
         call: Id,
         status: u16,
-        media: Option<LocalMedia>,
+        media: Option<&LocalMedia>,
         headers: &[CustomHeader<'_>],
     ) -> Result<(), Error> {
         let slot = self.calls.get(call).ok_or(Error::Gone)?;
         let (invite, dialog) = (slot.invite.ok_or(Error::State)?, slot.dialog);
-        let origin = Origin { session_id: slot.session_id, version: slot.session_version };
-        let early = slot.plan.is_some();
-        // what was answered early holds (RFC 3261 s13.3.1.4): the 200 repeats it
-        let media = if early { slot.local.clone() } else { media };
         let late = slot.late_offer;
+        // what was answered early holds (RFC 3261 s13.3.1.4): the 200 repeats it
+        let media = if slot.plan.is_some() { slot.local.as_ref() } else { media };
         let media = media.filter(|_| !(late && status < 200)); // no offer in an unreliable 1xx
+        let session = &mut media.map(|media| Negotiation::new(slot, media));
         let response =
             Response { dialog: Some(dialog), headers, ..Response::later(invite, status) };
-        let Some(media) = media else {
+        let Some(session) = session else {
             self.write_response(&response, Ending::Nothing)?;
             self.send_response(invite, status);
             return Ok(());
         };
-        let mut session = Negotiation::new(&media, origin, None);
-        let ending = Ending::of_response(&mut session, late);
-        let written = self.write_response(&response, ending);
-        let Negotiation { plan, shape, refused, .. } = session;
-        if refused.is_some() {
+        let written = self.write_response(&response, Ending::of_response(session, late));
+        if session.refused.is_some() {
             return Err(Error::NotAcceptable);
         }
         written?;
-        self.calls.update(call, |slot| {
-            slot.local = Some(media);
-            slot.shape = shape.or(Some(sdp::Shape::OFFER));
-            slot.plan = plan.or(slot.plan);
-            slot.awaits_answer = late;
-        });
+        let is_new = self.describe_session(call, session, late);
         self.send_response(invite, status);
-        if plan.is_some() && !early {
+        if is_new {
             self.tell_media(call, Stage::Agreed);
         }
         Ok(())

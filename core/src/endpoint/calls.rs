@@ -4,7 +4,7 @@ use crate::call::State;
 use crate::index::KEYS;
 use crate::path::Path;
 use crate::random::Purpose as Draw;
-use crate::sdp::{LocalMedia, Origin};
+use crate::sdp::LocalMedia;
 use crate::sip::{HeaderName, Method};
 use crate::table::Id;
 use crate::time::Due;
@@ -208,12 +208,10 @@ impl Endpoint<'_> {
     #[inline(never)]
     fn write_invite(&mut self, call: Id, transaction: Id) -> Result<(), Error> {
         let slot = self.calls.get(call).ok_or(Error::Gone)?;
-        let local = slot.local.clone().ok_or(Error::State)?;
-        let origin = Origin { session_id: slot.session_id, version: slot.session_version };
         let late = slot.late_offer && slot.plan.is_none();
-        let before = slot.shape.zip(slot.plan);
-        let mut session = Negotiation::new(&local, origin, before.as_ref());
-        let ending = if late { Ending::Nothing } else { Ending::Offer(&mut session) };
+        let session = &mut Negotiation::of(slot);
+        let session = session.as_mut().ok_or(Error::State)?;
+        let ending = if late { Ending::Nothing } else { Ending::Offer(session) };
         self.write_in_dialog(call, transaction, Method::Invite, &[], ending)
     }
 
@@ -246,7 +244,7 @@ impl Endpoint<'_> {
         transaction: Id,
         method: Method<'_>,
         extra: &[CustomHeader<'_>],
-        ending: Ending<'_, '_>,
+        ending: Ending<'_>,
     ) -> Result<(), Error> {
         let slot = self.transactions.get(transaction).ok_or(Error::Gone)?;
         // only an ACK takes something over: credentials, where the INVITE was challenged

@@ -51,17 +51,14 @@ impl Endpoint<'_> {
         if let Some(dialog) = self.calls.get(call).map(|slot| slot.dialog) {
             let _ = self.refresh_target(dialog, received);
         }
-        let (acked, plan) = self.acknowledge_2xx(id, call, received);
+        let acknowledged = self.acknowledge_2xx(id, call, received);
         self.calls.update(call, |slot| {
             slot.change = Change::None;
             slot.invite = None;
         });
-        match plan {
-            Some(plan) if acked => {
-                self.calls.update(call, |slot| slot.plan = Some(plan));
-                self.tell_media(call, Stage::Agreed);
-            }
-            _ => self.change_refused(call, Reason::NotAcceptable),
+        match acknowledged {
+            Ok(_) => self.tell_media(call, Stage::Agreed),
+            Err(_) => self.change_refused(call, Reason::NotAcceptable),
         }
     }
 

@@ -9,16 +9,16 @@ use super::negotiation::Negotiation;
 use super::{Body, CustomHeader, Error, Methods, custom};
 
 /// What a message ends with.
-pub(super) enum Ending<'e, 'x> {
+pub(super) enum Ending<'e> {
     /// No body.
     Nothing,
     /// What we are able to do, and no body.
     Abilities(Methods),
     Body(Body<'e>),
     /// Our offer.
-    Offer(&'e mut Negotiation<'x>),
+    Offer(&'e mut Negotiation),
     /// Our answer to this offer, or else to the one in the request that is answered.
-    Answer(&'e mut Negotiation<'x>, Option<&'e [u8]>),
+    Answer(&'e mut Negotiation, Option<&'e [u8]>),
 }
 
 /// One buffer for whatever is written next, and how long the last of it became.
@@ -57,15 +57,15 @@ impl<'a> Draft<'a> {
     }
 }
 
-impl<'e> From<Option<Body<'e>>> for Ending<'e, '_> {
+impl<'e> From<Option<Body<'e>>> for Ending<'e> {
     fn from(body: Option<Body<'e>>) -> Self {
         body.map_or(Self::Nothing, Self::Body)
     }
 }
 
-impl<'e, 'x> Ending<'e, 'x> {
+impl<'e> Ending<'e> {
     /// A response with our part of a session: the answer, or a late offer.
-    pub(super) fn of_response(session: &'e mut Negotiation<'x>, late: bool) -> Self {
+    pub(super) fn of_response(session: &'e mut Negotiation, late: bool) -> Self {
         if late { Self::Offer(session) } else { Self::Answer(session, None) }
     }
 

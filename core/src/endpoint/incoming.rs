@@ -354,7 +354,6 @@ impl Endpoint<'_> {
         let Some(slot) = self.calls.get(call) else { return };
         let first = slot.state == State::Answered;
         let hang_up = slot.state == State::Ending && slot.bye_wanted;
-        let local = slot.local.clone();
         let awaits_answer = slot.awaits_answer;
         self.calls.update(call, |slot| {
             slot.awaits_answer = false;
@@ -367,16 +366,17 @@ impl Endpoint<'_> {
         }
         let mut failed = false;
         if awaits_answer && !hang_up {
-            let ours = self.kept_response(transaction);
-            let plan = match (ours, ack, &local) {
+            let ours = &self.kept_response(transaction);
+            let local = self.calls.get(call).and_then(|slot| slot.local.as_ref());
+            let plan = &match (ours, ack, local) {
                 (Some(ours), Some(ack), Some(local)) => {
                     sdp::accept_answer(ours.body(), ack.message.body(), local).ok()
                 }
                 _ => None,
             };
             failed = plan.is_none();
-            if plan.is_some() {
-                self.calls.update(call, |slot| slot.plan = plan);
+            if let Some(plan) = plan {
+                self.set_plan(call, plan);
                 self.tell_media(call, Stage::Agreed);
             }
         }

@@ -2,7 +2,6 @@
 
 use crate::call::State;
 use crate::random::Purpose as Draw;
-use crate::sdp::{self, Origin};
 use crate::sip::{HeaderName, Method};
 use crate::table::Id;
 
@@ -115,10 +114,9 @@ impl Endpoint<'_> {
     #[inline(never)]
     fn answer_reinvite(&mut self, received: &Received<'_>, call: Id, dialog: Id) {
         let Some(slot) = self.calls.get(call) else { return };
-        let Some(local) = slot.local.clone() else { return };
-        let version = slot.session_version + 1;
-        let origin = Origin { session_id: slot.session_id, version };
-        let (account, shape, old) = (slot.account, slot.shape, slot.plan);
+        let Some(session) = &mut Negotiation::of(slot) else { return };
+        session.origin.version += 1;
+        let account = slot.account;
         let opened = self.open_server(received, Need::Reserved, Purpose::Reinvite);
         let Ok(id) = opened else {
             self.refuse(received, 503);
@@ -129,28 +127,19 @@ impl Endpoint<'_> {
             slot.account = Some(account);
         });
         let late = received.message.body().is_empty();
-        let before = if late { shape.zip(old) } else { None };
-        let mut session = Negotiation::new(&local, origin, before.as_ref());
         let response = Response { dialog: Some(dialog), ..Response::at_once(id, received, 200) };
-        let ending = Ending::of_response(&mut session, late);
-        let written = self.write_response(&response, ending);
-        let Negotiation { plan, shape: sent_shape, refused, .. } = session;
-        if written.is_err() {
-            self.refuse_reinvite(received, id, refused.map_or(500, |error| error.status()));
+        if self.write_response(&response, Ending::of_response(session, late)).is_err() {
+            let status = session.refused.map_or(500, |error| error.status());
+            self.refuse_reinvite(received, id, status);
             return;
         }
         if let Some(earlier) = self.calls.get(call).and_then(|slot| slot.invite) {
             self.stop_repeating(earlier); // its ACK was lost: this request proves that our 2xx came
         }
-        self.calls.update(call, |slot| {
-            slot.session_version = version;
-            slot.invite = Some(id);
-            slot.shape = sent_shape.or(shape).or(Some(sdp::Shape::OFFER));
-            slot.plan = plan.or(slot.plan);
-            slot.awaits_answer = late;
-        });
+        self.calls.update(call, |slot| slot.invite = Some(id));
+        let is_new = self.describe_session(call, session, late);
         self.send_response(id, 200);
-        if plan.is_some() && plan != old {
+        if is_new {
             self.keep_inbox(received.message);
             self.tell_media(call, Stage::Agreed);
         }

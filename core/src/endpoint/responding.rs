@@ -42,7 +42,7 @@ impl Endpoint<'_> {
     pub(super) fn write_response(
         &mut self,
         response: &Response<'_>,
-        ending: Ending<'_, '_>,
+        ending: Ending<'_>,
     ) -> Result<(), Error> {
         let Response { id, request, dialog, status, headers } = *response;
         let slot = self.transactions.get(id).ok_or(Error::Gone)?;
@@ -120,7 +120,7 @@ impl Endpoint<'_> {
     }
 
     /// Write and send a response; a transaction whose response cannot be written ends.
-    pub(super) fn respond_or_close(&mut self, response: &Response<'_>, ending: Ending<'_, '_>) {
+    pub(super) fn respond_or_close(&mut self, response: &Response<'_>, ending: Ending<'_>) {
         match self.write_response(response, ending) {
             Ok(()) => self.send_response(response.id, response.status),
             Err(_) => self.close_transaction(response.id),

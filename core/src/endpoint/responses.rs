@@ -3,7 +3,7 @@
 use crate::call::State;
 use crate::path::Path;
 use crate::random::Purpose as Draw;
-use crate::sdp::{self, Origin};
+use crate::sdp;
 use crate::sip::{ContentType, Head, HeaderName, Message, Method};
 use crate::table::Id;
 use crate::time::Due;
@@ -154,19 +154,13 @@ impl Endpoint<'_> {
         if slot.late_offer {
             return; // an offer in an unreliable response is not to be answered (RFC 3261 s13.2.1)
         }
-        let (local, old) = (slot.local.clone(), slot.plan);
-        let Some(local) = local else { return };
-        let plan = self
-            .kept_message(invite)
-            .and_then(|ours| sdp::accept_answer(ours.body(), body, &local).ok());
-        if plan.is_none() {
-            return;
-        }
+        let ours = &self.kept_message(invite);
+        let (Some(local), Some(ours)) = (&slot.local, ours) else { return };
+        let Ok(plan) = &sdp::accept_answer(ours.body(), body, local) else { return };
         if let Some(dialog) = dialog {
-            self.dialogs.update(dialog, |slot| slot.early = plan);
+            self.dialogs.update(dialog, |slot| slot.early = Some(*plan));
         }
-        if plan != old {
-            self.calls.update(call, |slot| slot.plan = plan);
+        if self.set_plan(call, plan) {
             self.tell_media(call, Stage::Agreed);
         }
     }
@@ -243,68 +237,57 @@ impl Endpoint<'_> {
             self.call_over(call, Reason::TooLong);
             return;
         }
-        let (acked, plan) = self.acknowledge_2xx(id, call, received);
+        let acknowledged = self.acknowledge_2xx(id, call, received);
         self.calls.update(call, |slot| {
             slot.state = State::Established;
             slot.invite = None;
             slot.deadline = Due::NEVER;
         });
-        match (acked, plan) {
-            (true, Some(plan)) => {
+        match acknowledged {
+            Ok(is_new) => {
                 self.tell_call(call, News::ESTABLISHED);
-                self.set_plan(call, plan);
+                if is_new {
+                    self.tell_media(call, Stage::Agreed);
+                }
             }
-            (true, None) => self.bye(call, Reason::NotAcceptable),
-            (false, _) => self.bye(call, Reason::TooLong),
-        }
-    }
-
-    /// Take an agreed plan over; the application is told where it is another than before.
-    fn set_plan(&mut self, call: Id, plan: sdp::MediaPlan) {
-        let old = self.calls.update(call, |slot| slot.plan.replace(plan)).flatten();
-        if old != Some(plan) {
-            self.tell_media(call, Stage::Agreed);
+            Err(reason) => self.bye(call, reason),
         }
     }
 
     /// Turn the INVITE's buffer into the ACK for its 2xx (RFC 3261 s13.2.2.4), with the INVITE's
-    /// credentials, and with our answer where the peer offered. Answers whether it could be
-    /// written, and what was agreed.
+    /// credentials, and with our answer where the peer offered. Answers whether another plan is
+    /// agreed than before, or why the call cannot go on like this.
     pub(super) fn acknowledge_2xx(
         &mut self,
         id: Id,
         call: Id,
         received: &Received<'_>,
-    ) -> (bool, Option<sdp::MediaPlan>) {
+    ) -> Result<bool, Reason> {
         let body = received.message.body();
-        let Some(slot) = self.calls.get(call) else { return (false, None) };
-        let Some(local) = slot.local.clone() else { return (false, None) };
-        let origin = Origin { session_id: slot.session_id, version: slot.session_version };
+        let slot = self.calls.get(call).ok_or(Reason::TooLong)?;
+        let Some(session) = &mut Negotiation::of(slot) else { return Err(Reason::TooLong) };
         // only a first INVITE may have been answered before its 2xx
         let is_first = self.transactions.get(id).map(|slot| slot.purpose) == Some(Purpose::Invite);
-        let (we_offered, mut plan) = self.answered_by_2xx(id, slot, is_first, body);
-        let mut session = Negotiation::new(&local, origin, None);
-        let ending =
-            if we_offered { Ending::Nothing } else { Ending::Answer(&mut session, Some(body)) };
+        let we_offered = self.answered_by_2xx(id, slot, is_first, body, &mut session.plan);
+        let ending = if we_offered { Ending::Nothing } else { Ending::Answer(session, Some(body)) };
         let mut written = self.write_ack(id, call, ending);
-        let mut shape = session.shape;
         if we_offered {
-            shape = Some(sdp::Shape::OFFER).filter(|_| is_first);
-        } else if written.is_ok() {
-            plan = session.plan;
-        } else {
+            session.shape = Some(sdp::Shape::OFFER).filter(|_| is_first);
+        } else if written.is_err() {
             // an offer that we cannot answer: the ACK goes without, and a BYE follows
+            session.plan = None;
             written = self.write_ack(id, call, Ending::Nothing);
         }
         // a later offer has the shape of what was there before
-        self.calls.update(call, |slot| slot.shape = shape.or(slot.shape));
-        if written.is_err() {
-            return (false, None);
+        self.calls.update(call, |slot| slot.shape = session.shape.or(slot.shape));
+        if written.is_err() || !self.keep_ack(id) {
+            return Err(Reason::TooLong);
         }
-        (self.keep_ack(id), plan)
+        let plan = session.plan.as_ref().ok_or(Reason::NotAcceptable)?;
+        Ok(self.set_plan(call, plan))
     }
 
-    /// Whether the INVITE had our offer, and what the answer in its 2xx comes to.
+    /// Whether the INVITE had our offer; then `plan` is what the answer in its 2xx comes to.
     #[inline(never)] // for its frame
     fn answered_by_2xx(
         &self,
@@ -312,14 +295,15 @@ impl Endpoint<'_> {
         slot: &CallSlot,
         is_first: bool,
         body: &[u8],
-    ) -> (bool, Option<sdp::MediaPlan>) {
+        plan: &mut Option<sdp::MediaPlan>,
+    ) -> bool {
         // a first offer follows from what is known; a later one is read again
         let ours = if is_first { None } else { self.kept_message(id) };
         let we_offered = match &ours {
             Some(ours) => !ours.body().is_empty(),
             None => is_first && !slot.late_offer,
         };
-        let plan = match (&ours, &slot.local) {
+        *plan = match (&ours, &slot.local) {
             _ if !we_offered => None,
             _ if body.is_empty() => {
                 let early = self.dialogs.get(slot.dialog).and_then(|slot| slot.early);
@@ -329,10 +313,10 @@ impl Endpoint<'_> {
             (None, Some(local)) => sdp::accept_first_answer(body, local).ok(),
             (_, None) => None,
         };
-        (we_offered, plan)
+        we_offered
     }
 
-    fn write_ack(&mut self, id: Id, call: Id, ending: Ending<'_, '_>) -> Result<(), Error> {
+    fn write_ack(&mut self, id: Id, call: Id, ending: Ending<'_>) -> Result<(), Error> {
         let Some(dialog) = self.calls.get(call).map(|slot| slot.dialog) else {
             return Err(Error::Gone);
         };
