@@ -98,6 +98,7 @@ impl Hex {
     }
 
     /// The characters.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub fn as_bytes(&self) -> &[u8] {
         self.digits.get(..usize::from(self.length)).unwrap_or_default()
     }

@@ -279,10 +279,12 @@ impl Endpoint<'_> {
             methods: self.config.methods,
         };
         request.write(&mut writer);
-        let kept_headers = kept.iter().flat_map(|invite| invite.headers());
-        for header in kept_headers {
-            if matches!(header.name, HeaderName::Authorization | HeaderName::ProxyAuthorization) {
-                writer.raw_header(&header);
+        if let Some(invite) = &kept {
+            for header in invite.headers() {
+                let name = header.name;
+                if matches!(name, HeaderName::Authorization | HeaderName::ProxyAuthorization) {
+                    writer.raw_header(&header);
+                }
             }
         }
         let written = ending.write(&mut writer, &[]);

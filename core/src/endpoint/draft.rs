@@ -33,6 +33,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Begin anew; [`Draft::end`] must follow.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(super) fn begin(&mut self) -> Writer<'_> {
         Writer::new(&mut self.room)
     }
