@@ -59,7 +59,7 @@ impl Endpoint<'_> {
             (field::USER_AGENT, account.user_agent.as_bytes()),
             (field::HEADERS, self.draft.bytes()),
         ];
-        let set = texts.into_iter().try_for_each(|(which, text)| {
+        let set = texts.iter().try_for_each(|&(which, text)| {
             if which != field::HEADERS && text.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
                 return Err(Error::Invalid);
             }
@@ -168,7 +168,7 @@ impl Endpoint<'_> {
         let (account_of, path) = (Some(account), path.as_ref());
         let opening =
             Opening { purpose, account: account_of, path, random, cseq, ..Opening::default() };
-        let id = self.open_transaction(&opening)?;
+        let id = self.open_transaction(&opening).ok_or(Error::NoRoom)?;
         let written = self.write_register(account, id, cseq, contact);
         self.launch_or_close(id, written)?;
         self.accounts.update(account, |slot| slot.transaction = Some(id));

@@ -89,7 +89,7 @@ impl Endpoint<'_> {
         let (purpose, account, call, path) = (slot.purpose, slot.account, slot.call, slot.path);
         let path = path.as_ref();
         let opening = Opening { purpose, account, call, path, random, ..Opening::default() };
-        self.open_transaction(&opening).map_err(|_| Reason::NoRoom)
+        self.open_transaction(&opening).ok_or(Reason::NoRoom)
     }
 
     /// Remember what is challenged, if the challenger may have our credentials. Answers which

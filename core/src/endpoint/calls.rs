@@ -233,7 +233,8 @@ impl Endpoint<'_> {
         });
         let cseq = next.ok_or(Error::Gone)?;
         let (account, call, keys) = (Some(account), Some(call), [0; KEYS]);
-        self.open_transaction(&Opening { need, purpose, account, call, path, random, cseq, keys })
+        let opening = Opening { need, purpose, account, call, path, random, cseq, keys };
+        self.open_transaction(&opening).ok_or(Error::NoRoom)
     }
 
     /// Put a request inside a dialog into the draft.

@@ -41,7 +41,7 @@ impl Endpoint<'_> {
         let random = self.random.u64(Draw::Branch);
         let (path, keys) = (Some(&way), [key, 0]);
         let opening = Opening { account, path, random, cseq: cseq + 1, keys, ..Opening::default() };
-        let Ok(bye_id) = self.open_transaction(&opening) else { return true };
+        let Some(bye_id) = self.open_transaction(&opening) else { return true };
         let branch = self.branch(bye_id);
         let written = self.write_fork(received, (Method::Bye, cseq + 1), &way, branch, account);
         let _ = self.launch_or_close(bye_id, written);

@@ -155,7 +155,7 @@ impl Endpoint<'_> {
         call: Option<Id>,
         account: Option<Id>,
     ) -> Result<Id, u16> {
-        let id = self.open_server(received, need, purpose).map_err(|_| 503_u16)?;
+        let id = self.open_server(received, need, purpose).ok_or(503_u16)?;
         let Some(buffer) = self.buffers.keep_message(received.message) else {
             self.close_transaction(id);
             return Err(513);
@@ -218,7 +218,7 @@ impl Endpoint<'_> {
             return;
         }
         let opened = self.open_server(received, Need::New, Purpose::None);
-        let Ok(id) = opened else {
+        let Some(id) = opened else {
             self.refuse(received, status);
             return;
         };

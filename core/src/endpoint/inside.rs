@@ -58,7 +58,7 @@ impl Endpoint<'_> {
     #[inline(never)]
     fn options_inside(&mut self, received: &Received<'_>) {
         let opened = self.open_server(received, Need::Reserved, Purpose::None);
-        let Ok(id) = opened else {
+        let Some(id) = opened else {
             self.refuse(received, 503);
             return;
         };
@@ -118,7 +118,7 @@ impl Endpoint<'_> {
         session.origin.version += 1;
         let account = slot.account;
         let opened = self.open_server(received, Need::Reserved, Purpose::Reinvite);
-        let Ok(id) = opened else {
+        let Some(id) = opened else {
             self.refuse(received, 503);
             return;
         };

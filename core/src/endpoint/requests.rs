@@ -43,7 +43,7 @@ impl Endpoint<'_> {
             cseq: self.random.u32(Draw::CSeq) >> 4,
             ..Opening::default()
         };
-        let id = self.open_transaction(&opening)?;
+        let id = self.open_transaction(&opening).ok_or(Error::NoRoom)?;
         if path.is_none() {
             self.transactions.update(id, |slot| slot.resolving = Resolving::Wanted);
         }

@@ -106,7 +106,7 @@ impl Endpoint<'_> {
     /// Answer a request inside a dialog at once, remembering the response for its repetitions.
     pub(super) fn answer_inside(&mut self, received: &Received<'_>, status: u16) -> Option<Id> {
         let opened = self.open_server(received, Need::Reserved, Purpose::None);
-        let Ok(id) = opened else {
+        let Some(id) = opened else {
             self.refuse(received, status); // without a memory; a repetition may get 481
             return None;
         };

@@ -59,7 +59,7 @@ impl Endpoint<'_> {
     }
 
     /// A slot for a new transaction. Where all are in use the oldest lingerer gives way.
-    pub(super) fn open_transaction(&mut self, opening: &Opening<'_>) -> Result<Id, Error> {
+    pub(super) fn open_transaction(&mut self, opening: &Opening<'_>) -> Option<Id> {
         let reserve = match opening.need {
             Need::New => self.calls.len(),
             Need::Reserved => 0,
@@ -67,20 +67,18 @@ impl Endpoint<'_> {
         while self.is_tight(reserve) && self.evict() {}
         if self.is_tight(reserve) {
             self.stats.refused_no_room += 1;
-            return Err(Error::NoRoom);
+            return None;
         }
         let Opening { purpose, account, call, path, random, cseq, keys, .. } = *opening;
-        let now = self.now;
         let id = self.transactions.insert(|slot| {
             (slot.purpose, slot.account, slot.call) = (purpose, account, call);
             (slot.path, slot.random, slot.cseq) = (path.copied(), random, cseq);
-            (slot.keys, slot.since) = (keys, now);
-        });
-        let id = id.ok_or(Error::NoRoom)?;
+            (slot.keys, slot.since) = (keys, self.now);
+        })?;
         for (which, key) in keys.into_iter().enumerate().filter(|(_, key)| *key != 0) {
             self.index.insert(key, which, self.transactions.place(id));
         }
-        Ok(id)
+        Some(id)
     }
 
     pub(super) fn is_tight(&self, reserve: usize) -> bool {
@@ -255,7 +253,7 @@ impl Endpoint<'_> {
         received: &Received<'_>,
         need: Need,
         purpose: Purpose,
-    ) -> Result<Id, Error> {
+    ) -> Option<Id> {
         let head = received.head;
         let path = received.reply_path();
         let timing = self.timing(Some(&path));
@@ -272,7 +270,7 @@ impl Endpoint<'_> {
         let opening = Opening { need, purpose, path, keys, cseq, ..Opening::default() };
         let id = self.open_transaction(&opening)?;
         self.transactions.update(id, |slot| slot.machine = machine);
-        Ok(id)
+        Some(id)
     }
 
     /// The server transaction that a request belongs to: `method` is INVITE for an ACK, and for a
