@@ -57,8 +57,8 @@ impl Random {
         }
         let mut hash = Sha256::new();
         hash.update(self.seed);
-        hash.update([purpose as u8]);
-        hash.update(count.to_be_bytes());
+        let [a, b, c, d] = count.to_be_bytes();
+        hash.update([purpose as u8, a, b, c, d]);
         hash.finalize().into()
     }
 

@@ -1,7 +1,7 @@
 //! RTCP (RFC 3550 s6): when to report, what, and what the peer reports.
 
 use super::source::Source;
-use crate::bytes::divide;
+use crate::bytes::{divide, hex_digit};
 use crate::limits::RTCP_INTERVAL_MS;
 use crate::random::{Purpose, Random};
 use crate::rtp::TooSmall;
@@ -61,7 +61,7 @@ impl Control {
     /// bits (RFC 7022 s4.2).
     pub(super) fn start(&mut self, now: Instant, name: [u8; 12], random: &mut Random) {
         for (pair, byte) in self.cname.as_chunks_mut().0.iter_mut().zip(name) {
-            *pair = [hex(byte >> 4), hex(byte & 15)];
+            *pair = [hex_digit(byte >> 4), hex_digit(byte)];
         }
         self.schedule(now, Duration::from_millis(RTCP_INTERVAL_MS / 2), random);
     }
@@ -188,10 +188,6 @@ fn middle(ntp: u64) -> u32 {
 fn units(span: Duration) -> u32 {
     let micros = span.as_micros().min(u64::from(u32::MAX));
     divide(micros * 1_024, 15_625).0 as u32
-}
-
-fn hex(nibble: u8) -> u8 {
-    if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
 }
 
 const CNAME_LEN: usize = 24;
