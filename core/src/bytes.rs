@@ -78,7 +78,7 @@ pub(crate) fn ipv6(text: &[u8]) -> Option<Ipv6Addr> {
 /// An address of either kind as SIP peers write it: leading zeros in octets, and `:::` before an
 /// embedded IPv4 address (RFC 5118 s4.10).
 pub(crate) fn lenient_ip(text: &[u8]) -> Option<IpAddr> {
-    if text.contains(&b':') {
+    if find(b':', text).is_some() {
         read_ipv6(text, true).map(IpAddr::V6)
     } else {
         read_ipv4(text, true).map(IpAddr::V4)
@@ -118,7 +118,7 @@ fn read_ipv6(text: &[u8], lenient: bool) -> Option<Ipv6Addr> {
             rest = rest.strip_prefix(b":")?;
         }
         let (group, after) = cut(rest, b':');
-        if after.is_none() && group.contains(&b'.') {
+        if after.is_none() && find(b'.', group).is_some() {
             let [a, b, c, d] = read_ipv4(group, lenient)?.octets();
             *groups.get_mut(used)? = [a, b];
             used += 1;

@@ -4,6 +4,7 @@ use crate::call::State;
 use crate::index::KEYS;
 use crate::path::Path;
 use crate::random::Purpose as Draw;
+use crate::scan::find;
 use crate::sdp::LocalMedia;
 use crate::sip::{HeaderName, Method};
 use crate::table::Id;
@@ -135,7 +136,7 @@ impl Endpoint<'_> {
             home = own.get(account_text::IDENTITY);
         }
         let mut writer = self.draft.begin();
-        if target.contains(':') {
+        if find(b':', target.as_bytes()).is_some() {
             writer.text(target.as_bytes());
         } else {
             let home = &read_uri(home);

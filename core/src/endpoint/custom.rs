@@ -3,7 +3,7 @@
 //! Each is `METHOD TAB name COLON value LF`, with an empty METHOD for all.
 
 use crate::scan::find;
-use crate::sip::{HeaderName, Method, Writer};
+use crate::sip::{HeaderName, Method, Writer, is_token};
 
 use super::{CustomHeader, Error};
 
@@ -24,9 +24,9 @@ pub(super) fn pack(headers: &[CustomHeader<'_>], room: &mut [u8]) -> Result<usiz
 
 /// Refuse a header that is not one line, or that belongs to the endpoint.
 pub(super) fn check(header: &CustomHeader<'_>) -> Result<(), Error> {
-    let is_token = |text: &str| !text.is_empty() && text.bytes().all(is_token_byte);
-    let name_ok = is_token(header.name);
-    let method_ok = header.method.is_none_or(is_token);
+    let is_name = |text: &str| !text.is_empty() && text.bytes().all(is_token);
+    let name_ok = is_name(header.name);
+    let method_ok = header.method.is_none_or(is_name);
     let value_ok = !header.value.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0));
     let is_ours = matches!(
         HeaderName::parse(header.name.as_bytes()),
@@ -89,10 +89,6 @@ pub(super) fn write(writer: &mut Writer<'_>, packed: &[&[u8]], method: Method<'_
 
 fn replaces(name: HeaderName<'_>) -> bool {
     matches!(name, HeaderName::UserAgent | HeaderName::From | HeaderName::Contact)
-}
-
-fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte)
 }
 
 #[cfg(test)]

@@ -166,7 +166,7 @@ impl<'a> RtpMap<'a> {
         let (rate, channels) = bytes::cut(rest?, b'/');
         let clock_rate_hz = bytes::number_u32(rate)?;
         let channels = channels.map_or(Some(1), bytes::number_u8)?;
-        let is_whole = !encoding.is_empty() && !encoding.contains(&b' ');
+        let is_whole = !encoding.is_empty() && find(b' ', encoding).is_none();
         (is_whole && clock_rate_hz != 0 && channels != 0).then_some(Self {
             encoding,
             clock_rate_hz,

@@ -206,7 +206,7 @@ pub(super) fn thousandths(value: &[u8]) -> Option<u16> {
 /// Whether the `<` at `at` stands behind a URI rather than a display name: then the value has no
 /// display name, and the bracket is somewhere in its parameters, where it is refused.
 fn is_addr_spec(value: &[u8], at: usize) -> bool {
-    value.get(..at).is_some_and(|lead| lead.contains(&b';'))
+    value.get(..at).is_some_and(|lead| find(b';', lead).is_some())
 }
 
 /// What an unquoted display name may hold. The grammar says tokens; peers also send other

@@ -292,7 +292,7 @@ pub(super) fn before<'a>(whole: &'a [u8], rest: &[u8]) -> &'a [u8] {
     whole.get(..whole.len().saturating_sub(rest.len())).unwrap_or(whole)
 }
 
-pub(super) fn is_token(byte: u8) -> bool {
+pub(crate) fn is_token(byte: u8) -> bool {
     classes(byte) & TOKEN != 0
 }
 

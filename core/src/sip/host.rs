@@ -4,6 +4,7 @@ use core::net::IpAddr;
 
 use super::grammar::{HOST, Parsed, ValueError, digits, leading_len, number};
 use crate::bytes::lenient_ip;
+use crate::scan::find;
 
 /// A host as it came. IPv6 addresses keep their brackets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,7 +64,7 @@ pub(super) fn host(input: &[u8]) -> Parsed<'_, Host<'_>> {
             let len = inner.iter().position(|byte| !is_address(byte)).unwrap_or(inner.len());
             let (address, rest) = inner.split_at_checked(len).unwrap_or((inner, &[]));
             match rest {
-                [b']', ..] if address.contains(&b':') => address.len() + 2,
+                [b']', ..] if find(b':', address).is_some() => address.len() + 2,
                 _ => return Err(ValueError::Syntax),
             }
         }

@@ -42,6 +42,7 @@ mod writer;
 pub use address::{Contact, NameAddr};
 pub use auth::{AuthParams, Challenge, Credentials};
 pub use framer::{Frame, FrameError, Framer};
+pub(crate) use grammar::is_token;
 pub use grammar::{Unquoted, ValueError, unquoted};
 pub use head::{Field, Head, HeadError};
 pub use header::{Header, Headers, Values};
