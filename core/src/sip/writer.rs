@@ -145,9 +145,11 @@ impl<'b> Writer<'b> {
 
     /// A number in lower-case hexadecimal with exactly `digits` digits, the upper ones cut off.
     pub fn hex(&mut self, value: u64, digits: usize) -> &mut Self {
+        // A shift of 64 bits is a call where registers have no more than 32.
+        let halves = [value as u32, (value >> 32) as u32];
         for place in (0..digits).rev() {
-            let digit = value.checked_shr(4 * place as u32).unwrap_or(0) & 0xf;
-            self.push(&[hex_digit(digit as u8)]);
+            let half = halves.get(place / 8).copied().unwrap_or(0);
+            self.push(&[hex_digit((half >> (place % 8 * 4)) as u8)]);
         }
         self
     }
