@@ -1,9 +1,6 @@
 //! The smaller typed values.
 
-use nom::Parser;
-use nom::sequence::separated_pair;
-
-use super::grammar::{ValueError, by, digits, lws, number, separator, token, trim};
+use super::grammar::{ValueError, digits, lws, number, separator, token, trim};
 use super::message::Message;
 use super::name::{HeaderName, Method};
 use super::params::Params;
@@ -204,9 +201,8 @@ pub struct ContentType<'a> {
 impl<'a> ContentType<'a> {
     /// Reads a media type.
     pub fn parse(value: &'a [u8]) -> Result<Self, ValueError> {
-        let slash = by(|input| Ok((separator(b'/', input)?, ())));
-        let mut media_type = separated_pair(by(token), slash, by(token));
-        let (params, (kind, subtype)) = media_type.parse(trim(value))?;
+        let (rest, kind) = token(trim(value))?;
+        let (params, subtype) = token(separator(b'/', rest)?)?;
         Ok(Self { kind, subtype, params: Params::validated(params)? })
     }
 

@@ -1,10 +1,7 @@
 //! Via: the path that a response takes back (RFC 3261 s20.42, RFC 3581).
 
-use super::grammar::trim;
-use nom::Parser;
-
-use super::grammar::by;
-use super::grammar::{Parsed, Part, ValueError, is, lws, number, require_short, separator, token};
+use super::grammar::{Parsed, Part, ValueError, is, lws, number, require_short};
+use super::grammar::{separator, token, trim};
 use super::host::{Host, host, port};
 use super::name::starts;
 use super::params::Params;
@@ -191,10 +188,11 @@ impl<'a> Via<'a> {
 }
 
 /// `sent-protocol`, with white space around its slashes: gives the transport.
+#[inline(never)]
 fn spaced_protocol(value: &[u8]) -> Parsed<'_, &[u8]> {
-    let slash = || by(|input| Ok((separator(b'/', input)?, ())));
-    let mut protocol = (by(token), slash(), by(token), slash(), by(token));
-    let (rest, (name, (), version, (), transport)) = protocol.parse(value)?;
+    let (rest, name) = token(value)?;
+    let (rest, version) = token(separator(b'/', rest)?)?;
+    let (rest, transport) = token(separator(b'/', rest)?)?;
     if name.eq_ignore_ascii_case(b"SIP") && version == b"2.0" {
         Ok((rest, transport))
     } else {
