@@ -218,10 +218,11 @@ impl<'a, T: Slot> Table<'a, T> {
         }
     }
 
-    /// The handle of whatever lives at `index` now.
-    pub(crate) fn at(&self, index: u32) -> Option<Id> {
+    /// Whatever lives at `index` now.
+    #[cfg_attr(target_os = "none", inline(never))] // as `get`
+    pub(crate) fn at(&self, index: u32) -> Option<(Id, &T)> {
         let entry = self.entries.get(index as usize)?;
-        entry.value.as_ref().and(entry.links.id)
+        entry.links.id.zip(entry.value.as_ref())
     }
 
     /// All that lives, by index. Scans: for rare work only.
@@ -233,10 +234,10 @@ impl<'a, T: Slot> Table<'a, T> {
     /// What lives at `from` or first behind it; `from` is moved behind that.
     pub(crate) fn next_from(&self, from: &mut u32) -> Option<Id> {
         while *from < self.lists.fresh {
-            let id = self.at(*from);
+            let found = self.at(*from);
             *from += 1;
-            if id.is_some() {
-                return id;
+            if let Some((id, _)) = found {
+                return Some(id);
             }
         }
         None
@@ -246,10 +247,7 @@ impl<'a, T: Slot> Table<'a, T> {
     pub(crate) fn window(&self, first: u32, count: u32) -> impl Iterator<Item = (Id, &T)> {
         let fresh = self.lists.fresh;
         let places = (0..count.min(fresh)).map(move |step| (first + step) % fresh);
-        places.filter_map(|index| {
-            let id = self.at(index)?;
-            Some((id, self.get(id)?))
-        })
+        places.filter_map(|index| self.at(index))
     }
 
     /// The soonest deadline of all.

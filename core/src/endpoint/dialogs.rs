@@ -38,8 +38,8 @@ impl Endpoint<'_> {
     /// The dialog that a request inside one belongs to: Call-ID and both tags (RFC 3261 s12.2.2).
     pub(super) fn find_dialog(&self, head: &Head<'_>) -> Option<(Id, Id)> {
         let (slot, _) = parse_slot_and_random(head.to_tag?)?;
-        let call = self.calls.at(slot ^ self.mask)?;
-        let mut dialog = Some(self.calls.get(call)?.dialog);
+        let (call, slot) = self.calls.at(slot ^ self.mask)?;
+        let mut dialog = Some(slot.dialog);
         while let Some(id) = dialog {
             if self.fits(id, head.call_id, head.to_tag?, head.from_tag.unwrap_or(b"")) {
                 return Some((call, id));

@@ -121,8 +121,8 @@ impl Endpoint<'_> {
         for (which, key) in slot.keys.iter().enumerate().filter(|(_, key)| **key != 0) {
             let transactions = &self.transactions;
             self.index.remove(*key, which, transactions.place(id), |index, which| {
-                let slot = transactions.at(index).and_then(|id| transactions.get(id));
-                slot.and_then(|slot| slot.keys.get(which)).copied().unwrap_or(0)
+                let slot = transactions.at(index);
+                slot.and_then(|(_, slot)| slot.keys.get(which)).copied().unwrap_or(0)
             });
         }
         let held = self.transactions.update(id, |slot| [slot.message.take(), slot.response.take()]);
@@ -294,18 +294,15 @@ impl Endpoint<'_> {
     }
 
     pub(super) fn find_key(&self, key: u64, which: usize) -> Option<Id> {
-        let slot = |index| self.transactions.at(index).and_then(|id| self.transactions.get(id));
-        let hit = |index| {
-            slot(index).is_some_and(|slot: &TransactionSlot| slot.keys.get(which) == Some(&key))
-        };
-        self.index.find(key, which, hit).and_then(|index| self.transactions.at(index))
+        let slot = |index| self.transactions.at(index);
+        let hit = |index| slot(index).is_some_and(|(_, slot)| slot.keys.get(which) == Some(&key));
+        self.index.find(key, which, hit).and_then(slot).map(|(id, _)| id)
     }
 
     /// The client transaction that a response belongs to (RFC 3261 s17.1.3), found by our branch.
     pub(super) fn find_client(&self, head: &Head<'_>) -> Option<Id> {
         let branch = Branch::parse(head.via.branch()?)?;
-        let id = self.transactions.at(branch.slot ^ self.mask)?;
-        let slot = self.transactions.get(id)?;
+        let (id, slot) = self.transactions.at(branch.slot ^ self.mask)?;
         let is_invite = matches!(slot.machine, Machine::ClientInvite(_));
         let is_request = matches!(slot.machine, Machine::ClientRequest(_));
         let for_invite = matches!(head.cseq.method, Method::Invite | Method::Cancel);

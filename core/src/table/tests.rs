@@ -219,7 +219,7 @@ fn compare(table: &Table<'_, Item>, model: &Model) {
     for (id, item) in &model.live {
         assert_eq!(table.get(*id), Some(item));
         assert_eq!(table.place(*id), model.index(*id));
-        assert_eq!(table.at(model.index(*id)), Some(*id));
+        assert_eq!(table.at(model.index(*id)), Some((*id, item)));
     }
     let mut live: Vec<_> = model.live.clone();
     live.sort_by_key(|(id, _)| model.index(*id));
