@@ -227,8 +227,7 @@ impl<'a, T: Slot> Table<'a, T> {
 
     /// All that lives, by index. Scans: for rare work only.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Id, &T)> {
-        let used = self.entries.iter().take(self.lists.fresh as usize);
-        used.filter_map(|entry| Some((entry.links.id?, entry.value.as_ref()?)))
+        (0..self.lists.fresh).filter_map(|index| self.at(index))
     }
 
     /// What lives at `from` or first behind it; `from` is moved behind that.
