@@ -50,10 +50,10 @@ impl Negotiation {
     ) -> Result<usize, WriteError> {
         writer.finish_with(SDP, |room| match (offer, &self.before) {
             (Some(offer), _) => {
-                let answered = sdp::answer_with_shape(offer, &self.local, self.origin, room);
-                let (len, plan, shape) = answered.map_err(|error| self.refused = Some(error))?;
-                (self.plan, self.shape) = (Some(plan), Some(shape));
-                Ok(len)
+                let shape = self.shape.insert(Shape::default());
+                let (local, origin, plan) = (&self.local, self.origin, &mut self.plan);
+                let answered = sdp::answer_with_shape(offer, local, origin, room, plan, shape);
+                answered.map_err(|error| self.refused = Some(error))
             }
             (None, Some((shape, plan))) => {
                 sdp::write_reoffer(room, &self.local, self.origin, shape, plan).map_err(|_| ())

@@ -275,7 +275,7 @@ impl Endpoint<'_> {
             session.shape = Some(sdp::Shape::OFFER).filter(|_| is_first);
         } else if written.is_err() {
             // an offer that we cannot answer: the ACK goes without, and a BYE follows
-            session.plan = None;
+            (session.plan, session.shape) = (None, None);
             written = self.write_ack(id, call, Ending::Nothing);
         }
         // a later offer has the shape of what was there before

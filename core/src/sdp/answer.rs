@@ -25,39 +25,46 @@ pub fn answer(
     origin: Origin,
     buf: &mut [u8],
 ) -> Result<(usize, MediaPlan), AnswerError> {
-    answer_with_shape(offer, local, origin, buf).map(|(length, plan, _)| (length, plan))
+    let (mut plan, mut shape) = (None, Shape::default());
+    let length = answer_with_shape(offer, local, origin, buf, &mut plan, &mut shape)?;
+    Ok((length, plan.ok_or(AnswerError::NotAcceptable)?))
 }
 
-/// [`answer`], and the shape of what was written.
+/// [`answer`], which also gives the shape of what was written. `plan` and `shape` are filled in
+/// where they stand, as a plan is long; where there is no answer, what they hold means nothing.
 pub(crate) fn answer_with_shape(
     offer: &[u8],
     local: &LocalMedia,
     origin: Origin,
     buf: &mut [u8],
-) -> Result<(usize, MediaPlan, Shape), AnswerError> {
+    accepted: &mut Option<MediaPlan>,
+    shape: &mut Shape,
+) -> Result<usize, AnswerError> {
     let session = Session::parse(offer)?;
     let mut text = Text::new(buf);
     let begun = write_session(&mut text, local, origin);
-    let mut accepted = None;
-    let mut shape = Shape::default();
+    (*accepted, *shape) = (None, Shape::default());
     for (index, media) in session.media().enumerate() {
         if index >= MEDIA_MAX {
             return Err(AnswerError::NotAcceptable);
         }
-        let plan = if accepted.is_none() { agree(&media, None, local) } else { None };
-        match &plan {
+        let is_decided = accepted.is_some();
+        if !is_decided {
+            *accepted = agree(&media, None, local);
+        }
+        match accepted.as_ref().filter(|_| !is_decided) {
             Some(plan) => {
                 write_audio(&mut text, local, &Formats::agreed(plan), plan.direction);
             }
             None => write_refused(&mut text, &media),
         }
-        shape.push(&media, plan.is_some());
-        accepted = accepted.or(plan);
+        shape.push(&media, accepted.is_some() && !is_decided);
     }
-    let plan = accepted.ok_or(AnswerError::NotAcceptable)?;
+    if accepted.is_none() {
+        return Err(AnswerError::NotAcceptable);
+    }
     begun?;
-    let length = text.finish().ok_or(WriteError::NoRoom)?;
-    Ok((length, plan, shape))
+    Ok(text.finish().ok_or(WriteError::NoRoom)?)
 }
 
 /// Whether [`answer`] would accept this offer, without writing anything.
