@@ -175,7 +175,7 @@ pub(super) fn write_audio(
     formats.write_attributes(text);
     let ptime_ms = local.ptime_ms.clamp(PTIME_MIN_MS, PTIME_MAX_MS);
     text.put(b"\r\na=ptime:").number(ptime_ms.into());
-    text.put(b"\r\na=").put(direction.name()).put(b"\r\n");
+    text.put(direction.line());
 }
 
 /// Shortest packet that we send or ask for, milliseconds.

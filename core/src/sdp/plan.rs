@@ -21,16 +21,21 @@ pub enum Direction {
 
 impl Direction {
     const ALL: [Self; 4] = [Self::SendRecv, Self::SendOnly, Self::RecvOnly, Self::Inactive];
-    /// Their names, which have the same length, in that order.
-    const NAMES: &[[u8; 8]] = &[*b"sendrecv", *b"sendonly", *b"recvonly", *b"inactive"];
+    /// Their lines in that order, each with the end of the line before it.
+    const LINES: &[[u8; 14]] = &[
+        *b"\r\na=sendrecv\r\n",
+        *b"\r\na=sendonly\r\n",
+        *b"\r\na=recvonly\r\n",
+        *b"\r\na=inactive\r\n",
+    ];
 
     pub(super) fn named(name: &[u8]) -> Option<Self> {
-        let at = Self::NAMES.iter().position(|known| known == name)?;
+        let at = Self::LINES.iter().position(|line| line.get(4..12) == Some(name))?;
         Self::ALL.get(at).copied()
     }
 
-    pub(super) fn name(self) -> &'static [u8] {
-        Self::NAMES.get(self as usize).map(<[u8; 8]>::as_slice).unwrap_or_default()
+    pub(super) fn line(self) -> &'static [u8] {
+        Self::LINES.get(self as usize).map(<[u8; 14]>::as_slice).unwrap_or_default()
     }
 
     /// Whether we send in this direction.
