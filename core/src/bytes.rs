@@ -87,17 +87,16 @@ pub(crate) fn lenient_ip(text: &[u8]) -> Option<IpAddr> {
 
 #[cfg_attr(target_os = "none", inline(never))]
 fn read_ipv4(text: &[u8], lenient: bool) -> Option<Ipv4Addr> {
-    let mut rest = Some(text);
+    let mut parts = text.split(|&byte| byte == b'.');
     let mut octets = [0; 4];
     for octet in &mut octets {
-        let (part, after) = cut(rest?, b'.');
+        let part = parts.next()?;
         if part.len() > 3 || (!lenient && part.len() > 1 && part.starts_with(b"0")) {
             return None;
         }
         *octet = number_u8(part)?;
-        rest = after;
     }
-    rest.is_none().then(|| Ipv4Addr::from(octets))
+    parts.next().is_none().then(|| Ipv4Addr::from(octets))
 }
 
 /// Colon-separated groups, the last of which may be an IPv4 address, with one gap or none.
@@ -202,12 +201,8 @@ impl<'b> Text<'b> {
     }
 
     fn ipv4(&mut self, address: Ipv4Addr) -> &mut Self {
-        let [first, others @ ..] = address.octets();
-        self.number(first.into());
-        for octet in others {
-            self.put(b".").number(octet.into());
-        }
-        self
+        let [a, b, c, d] = address.octets().map(u64::from);
+        self.number(a).put(b".").number(b).put(b".").number(c).put(b".").number(d)
     }
 
     fn ipv6(&mut self, address: Ipv6Addr) -> &mut Self {
