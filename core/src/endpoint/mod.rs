@@ -61,7 +61,8 @@ use slots::{AccountSlot, CallSlot, DialogSlot, TransactionSlot};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct AccountId(pub(crate) Id);
 
-/// Names a call of one endpoint; never names another, also after the call's end.
+/// Names a call of one endpoint, also after the call's end. Its place must be used 2^18 times before
+/// the same name is given again where there is memory for 10,000 calls, 2^30 times where for two.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct CallId(pub(crate) Id);
 
