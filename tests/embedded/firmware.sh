@@ -6,6 +6,7 @@
 #   netcheck                  UDP echo both ways with a peer on the host
 #   phone                     registers at an Asterisk, calls, plays, mutes, sends digits
 #   six                       the program of the README
+#   defmt                     the same, with its trace by defmt
 #   answer                    is called by it
 #   bench                     instruction counts
 #   size PROGRAM [NAME=VALUE] flash by crate and module, against the budget; NAME=VALUE are
@@ -35,8 +36,8 @@ main() {
   local command=${1:-help}
   [ $# = 0 ] || shift
   case $command in
-    build | run | netcheck | phone | six | answer | bench | size | features | figures | check) "$command" "$@" ;;
-    *) sed -n '2,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+    build | run | netcheck | phone | six | defmt | answer | bench | size | features | figures | check) "$command" "$@" ;;
+    *) sed -n '2,24s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
   esac
 }
 
@@ -154,6 +155,16 @@ six() {
   expect "the trace shows the call" grep -aq '^INVITE sip:600@' "$WORK/six"
 }
 
+# The same with its trace by defmt, which leaves the texts of the messages whole.
+defmt() {
+  asterisk_up
+  FEATURES="dhcp dns defmt" build
+  run six $(account 100) number=600 trace=1 >"$WORK/defmt" || { cat "$WORK/defmt"; return 1; }
+  build
+  expect "defmt shows what is sent" grep -aq 'INVITE sip:600@' "$WORK/defmt"
+  expect "and what is received" grep -aq 'SIP/2.0 200 OK' "$WORK/defmt"
+}
+
 bench() { ICOUNT=1 run bench; }
 
 check() {
@@ -167,6 +178,7 @@ check() {
   netcheck | tee "$WORK/netcheck"
   phone
   six
+  defmt
   answer
   bench | tee "$WORK/bench"
   # shellcheck disable=SC2046 # one word a figure
