@@ -75,7 +75,11 @@ fn each(samples: &[i16], codes: &mut [u8], code: impl Fn(i16) -> u8) {
 #[inline(always)]
 fn look_up(table: &[i16; SAMPLES], code: u8) -> i16 {
     let sample = table.get(usize::from(code) % SAMPLES).copied().unwrap_or_default();
-    if SAMPLES == 256 || code & 0x80 != 0 { sample } else { -sample }
+    if SAMPLES == 256 {
+        return sample;
+    }
+    let turned = i16::from(code.cast_signed() >> 7);
+    (sample ^ turned) - turned // the opposite where the highest bit is set
 }
 
 #[inline(always)]
@@ -143,16 +147,15 @@ const MULAW_BIAS: i16 = 33 << 2;
 /// Whether the target has vectors of 16-bit integers.
 const VECTORS: bool = cfg!(any(target_feature = "sse2", target_feature = "neon"));
 
-/// Codes whose samples stand in a table: where flash is small, only those with the highest bit,
-/// the samples above zero.
+/// Codes whose samples stand in a table: where flash is small, only those without the highest bit,
+/// the samples below zero.
 const SAMPLES: usize = if cfg!(target_os = "none") { 128 } else { 256 };
-const FIRST_CODE: u16 = 256 - SAMPLES as u16;
 
 /// The sample of each mu-law code (G.711 table 2), left-justified in 16 bits.
 static MULAW_SAMPLES: [i16; SAMPLES] = {
     let mut table = [0; SAMPLES];
     let mut codes: &mut [i16] = &mut table;
-    let mut code = FIRST_CODE;
+    let mut code: u16 = 0;
     while let Some((sample, rest)) = codes.split_first_mut() {
         let inverted = !code;
         let segment = inverted >> 4 & 7;
@@ -169,7 +172,7 @@ static MULAW_SAMPLES: [i16; SAMPLES] = {
 static ALAW_SAMPLES: [i16; SAMPLES] = {
     let mut table = [0; SAMPLES];
     let mut codes: &mut [i16] = &mut table;
-    let mut code = FIRST_CODE;
+    let mut code: u16 = 0;
     while let Some((sample, rest)) = codes.split_first_mut() {
         let plain = code ^ 0x55;
         let segment = plain >> 4 & 7;
