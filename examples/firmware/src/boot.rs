@@ -33,9 +33,10 @@ fn start<S>(
     let entropy = host::entropy(&settings);
     let config = network();
     let resources = NETWORK.init_with(StackResources::new);
-    // The network draws ports and identifiers from it, nothing secret.
-    let seed = u64::from_le_bytes(*entropy.first_chunk().unwrap_or(&[0; 8]));
-    let (stack, network) = embassy_net::new(nic, config, resources, seed);
+    // The network draws ports and identifiers from it, nothing secret; it is divided,
+    // and the code to divide more than 32 bits would stand here.
+    let seed = u32::from_le_bytes(*entropy.first_chunk().unwrap_or(&[0; 4]));
+    let (stack, network) = embassy_net::new(nic, config, resources, seed.into());
     let (phone, mut runner) = Phone::bind(stack, PHONE.take(), phone_settings(&settings), entropy);
     if settings.text("trace").is_some() {
         static TRACE: StaticCell<Console> = StaticCell::new(); // not all zero, so not a constant
