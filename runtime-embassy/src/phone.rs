@@ -60,14 +60,14 @@ impl<'d> Phone<'d> {
         let endpoint = Endpoint::new(config, seed, resources.memory.storage());
         let (lines, calls) = (&mut resources.lines, &mut resources.calls);
         let state = State::new(endpoint, lines, calls, settings, random);
-        let shared = only(&mut resources.shared, Shared::new(state));
-        let metas = only(&mut resources.sip_metas, [embassy_net::udp::PacketMetadata::EMPTY; _]);
+        let shared = resources.shared.write(Shared::new(state));
+        let metas = resources.sip_metas.write([embassy_net::udp::PacketMetadata::EMPTY; _]);
         let (bytes_in, bytes_out) = (&mut resources.sip_in, &mut resources.sip_out);
         let mut sockets = Sockets::new(stack, settings.sip_port, metas, bytes_in, bytes_out);
-        resources.media_metas.extend((0..CALLS).map(|_| MediaMetas::new()));
         let places = resources.media_metas.iter_mut().zip(&mut resources.media_buffers);
         for ((metas, buffers), place) in places.zip(0..) {
-            sockets.add(stack, settings.rtp_port.wrapping_add(2 * place), metas, buffers);
+            let port = settings.rtp_port.wrapping_add(2 * place);
+            sockets.add(stack, port, metas.write(MediaMetas::new()), buffers);
         }
         (Self(shared), Runner::new(stack, shared, sockets))
     }
@@ -190,16 +190,6 @@ impl<'d> Phone<'d> {
             });
             let _ = id.map(|id| state.command(Command::Unregister(id)));
         }
-    }
-}
-
-/// Puts `value` into the empty vector of one.
-fn only<T>(place: &mut heapless::Vec<T, 1>, value: T) -> &mut T {
-    place.clear();
-    let _ = place.push(value);
-    match place.as_mut_slice() {
-        [value] => value,
-        _ => unreachable!("one was pushed into an empty vector of one"),
     }
 }
 

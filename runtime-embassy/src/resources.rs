@@ -1,5 +1,6 @@
+use core::mem::MaybeUninit;
+
 use embassy_net::udp::PacketMetadata;
-use heapless::Vec;
 use sansip::storage::Memory;
 
 use crate::state::{CallEntry, LineEntry, Shared};
@@ -32,10 +33,10 @@ pub struct Resources<
     pub(crate) sip_in: [u8; SIP_IN_BYTES],
     pub(crate) sip_out: [u8; MESSAGE],
     pub(crate) media_buffers: [MediaBuffers; CALLS],
-    // An empty one is not all zero, so these come to be at `bind`.
-    pub(crate) sip_metas: Vec<[PacketMetadata; SIP_METAS], 1>,
-    pub(crate) media_metas: Vec<MediaMetas, CALLS>,
-    pub(crate) shared: Vec<Shared<'d>, 1>,
+    // An empty one is not all zero, so these come to be at `bind`, for ever.
+    pub(crate) sip_metas: MaybeUninit<[PacketMetadata; SIP_METAS]>,
+    pub(crate) media_metas: [MaybeUninit<MediaMetas>; CALLS],
+    pub(crate) shared: MaybeUninit<Shared<'d>>,
 }
 
 impl<
@@ -58,9 +59,9 @@ impl<
             sip_in: [0; SIP_IN_BYTES],
             sip_out: [0; MESSAGE],
             media_buffers: [const { MediaBuffers::new() }; CALLS],
-            sip_metas: Vec::new(),
-            media_metas: Vec::new(),
-            shared: Vec::new(),
+            sip_metas: MaybeUninit::uninit(),
+            media_metas: [const { MaybeUninit::uninit() }; CALLS],
+            shared: MaybeUninit::uninit(),
         }
     }
 }
