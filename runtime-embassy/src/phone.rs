@@ -2,6 +2,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use embassy_net::Stack;
+use embassy_net::udp::PacketMetadata;
 use embassy_time::with_timeout;
 use sansip::endpoint::{Account, CallId, Command, Config, Endpoint, Reply};
 use sansip::random::{Purpose, Random};
@@ -10,7 +11,7 @@ use crate::call::Call;
 use crate::error::Error;
 use crate::line::{self, Line};
 use crate::request::IncomingRequest;
-use crate::resources::{MediaMetas, Resources};
+use crate::resources::Resources;
 use crate::runner::Runner;
 use crate::settings::Settings;
 use crate::sockets::Sockets;
@@ -61,13 +62,13 @@ impl<'d> Phone<'d> {
         let (lines, calls) = (&mut resources.lines, &mut resources.calls);
         let state = State::new(endpoint, lines, calls, settings, random);
         let shared = resources.shared.write(Shared::new(state));
-        let metas = resources.sip_metas.write([embassy_net::udp::PacketMetadata::EMPTY; _]);
+        let metas = resources.sip_metas.write([PacketMetadata::EMPTY; _]);
         let (bytes_in, bytes_out) = (&mut resources.sip_in, &mut resources.sip_out);
         let mut sockets = Sockets::new(stack, settings.sip_port, metas, bytes_in, bytes_out);
         let places = resources.media_metas.iter_mut().zip(&mut resources.media_buffers);
         for ((metas, buffers), place) in places.zip(0..) {
             let port = settings.rtp_port.wrapping_add(2 * place);
-            sockets.add(stack, port, metas.write(MediaMetas::new()), buffers);
+            sockets.add(stack, port, metas.write([PacketMetadata::EMPTY; _]), buffers);
         }
         (Self(shared), Runner::new(stack, shared, sockets))
     }

@@ -17,6 +17,7 @@ use crate::state::{CallEntry, LineEntry, Shared};
 /// static RESOURCES: ConstStaticCell<Resources<'static>> = ConstStaticCell::new(Resources::new());
 /// # let _ = RESOURCES.take();
 /// ```
+#[repr(C)] // what `bind` writes field by field stands first: a short way from the start is less code
 pub struct Resources<
     'd,
     const ACCOUNTS: usize = 1,
@@ -27,16 +28,16 @@ pub struct Resources<
     const TEXT: usize = 512,
     const MESSAGE: usize = 1500,
 > {
-    pub(crate) memory: Memory<ACCOUNTS, CALLS, DIALOGS, TRANSACTIONS, BUFFERS, TEXT, MESSAGE>,
+    // Empty ones are not all zero, so these come to be at `bind`, for ever.
+    pub(crate) shared: MaybeUninit<Shared<'d>>,
+    pub(crate) sip_metas: MaybeUninit<[PacketMetadata; SIP_METAS]>,
+    pub(crate) media_metas: [MaybeUninit<[PacketMetadata; MEDIA_METAS]>; CALLS],
     pub(crate) lines: [LineEntry; ACCOUNTS],
-    pub(crate) calls: [CallEntry<'d>; CALLS],
+    pub(crate) media_buffers: [MediaBuffers; CALLS],
     pub(crate) sip_in: [u8; SIP_IN_BYTES],
     pub(crate) sip_out: [u8; MESSAGE],
-    pub(crate) media_buffers: [MediaBuffers; CALLS],
-    // An empty one is not all zero, so these come to be at `bind`, for ever.
-    pub(crate) sip_metas: MaybeUninit<[PacketMetadata; SIP_METAS]>,
-    pub(crate) media_metas: [MaybeUninit<MediaMetas>; CALLS],
-    pub(crate) shared: MaybeUninit<Shared<'d>>,
+    pub(crate) calls: [CallEntry<'d>; CALLS],
+    pub(crate) memory: Memory<ACCOUNTS, CALLS, DIALOGS, TRANSACTIONS, BUFFERS, TEXT, MESSAGE>,
 }
 
 impl<
@@ -53,15 +54,15 @@ impl<
     pub const fn new() -> Self {
         const { assert!(CALLS <= crate::sockets::CALLS_MAX, "at most eight calls") };
         Self {
-            memory: Memory::new(),
-            lines: [const { LineEntry::idle() }; ACCOUNTS],
-            calls: [const { CallEntry::idle() }; CALLS],
-            sip_in: [0; SIP_IN_BYTES],
-            sip_out: [0; MESSAGE],
-            media_buffers: [const { MediaBuffers::new() }; CALLS],
+            shared: MaybeUninit::uninit(),
             sip_metas: MaybeUninit::uninit(),
             media_metas: [const { MaybeUninit::uninit() }; CALLS],
-            shared: MaybeUninit::uninit(),
+            lines: [const { LineEntry::idle() }; ACCOUNTS],
+            media_buffers: [const { MediaBuffers::new() }; CALLS],
+            sip_in: [0; SIP_IN_BYTES],
+            sip_out: [0; MESSAGE],
+            calls: [const { CallEntry::idle() }; CALLS],
+            memory: Memory::new(),
         }
     }
 }
@@ -100,30 +101,13 @@ impl MediaBuffers {
     }
 }
 
-/// Places in the queues of one call's sockets.
-pub(crate) struct MediaMetas {
-    pub(crate) rtp_in: [PacketMetadata; 4],
-    pub(crate) rtp_out: [PacketMetadata; 2],
-    pub(crate) rtcp_in: [PacketMetadata; 1],
-    pub(crate) rtcp_out: [PacketMetadata; 1],
-}
-
-impl MediaMetas {
-    pub(crate) const fn new() -> Self {
-        Self {
-            rtp_in: [PacketMetadata::EMPTY; 4],
-            rtp_out: [PacketMetadata::EMPTY; 2],
-            rtcp_in: [PacketMetadata::EMPTY; 1],
-            rtcp_out: [PacketMetadata::EMPTY; 1],
-        }
-    }
-}
-
 /// Two messages may arrive together: one of the greatest length that a datagram has on Ethernet
 /// (1472), or two that are half as long again as most are.
 const SIP_IN_BYTES: usize = 2048;
 /// Four of them for what comes in (small answers do not fill the room), two for what goes out.
 pub(crate) const SIP_METAS: usize = 6;
+/// Places in the queues of one call's sockets: for RTP four in and two out, for RTCP one each.
+pub(crate) const MEDIA_METAS: usize = 8;
 /// Three packets of 20 ms, or one of 60 ms and a digit: the jitter buffer takes them as they come.
 const RTP_IN_BYTES: usize = 540;
 /// One packet of 20 ms: it leaves before the next is made.

@@ -10,7 +10,7 @@ use embassy_net::udp::{PacketMetadata, UdpSocket};
 use heapless::Vec;
 
 use crate::convert::{ip_endpoint, socket_addr};
-use crate::resources::{MediaBuffers, MediaMetas, SIP_METAS};
+use crate::resources::{MEDIA_METAS, MediaBuffers, SIP_METAS};
 
 /// Calls of one phone, so that their sockets fit into a fixed place.
 pub(crate) const CALLS_MAX: usize = 8;
@@ -56,23 +56,16 @@ impl<'d> Sockets<'d> {
         &mut self,
         stack: Stack<'d>,
         rtp_port: u16,
-        metas: &'d mut MediaMetas,
+        metas: &'d mut [PacketMetadata; MEDIA_METAS],
         buffers: &'d mut MediaBuffers,
     ) {
-        let mut rtp = UdpSocket::new(
-            stack,
-            &mut metas.rtp_in,
-            &mut buffers.rtp_in,
-            &mut metas.rtp_out,
-            &mut buffers.rtp_out,
-        );
-        let mut rtcp = UdpSocket::new(
-            stack,
-            &mut metas.rtcp_in,
-            &mut buffers.rtcp_in,
-            &mut metas.rtcp_out,
-            &mut buffers.rtcp_out,
-        );
+        let (rtp_in, metas) = metas.split_at_mut(4);
+        let (rtp_out, metas) = metas.split_at_mut(2);
+        let (rtcp_in, rtcp_out) = metas.split_at_mut(1);
+        let mut rtp =
+            UdpSocket::new(stack, rtp_in, &mut buffers.rtp_in, rtp_out, &mut buffers.rtp_out);
+        let mut rtcp =
+            UdpSocket::new(stack, rtcp_in, &mut buffers.rtcp_in, rtcp_out, &mut buffers.rtcp_out);
         let _ = rtp.bind(rtp_port);
         let _ = rtcp.bind(rtp_port.wrapping_add(1));
         // `Resources` has no more calls than places.
