@@ -3,6 +3,7 @@
 //! Tracing is the driver's: it makes a [`Record`] before each `handle` and after each
 //! `poll_action`, so that refused and retransmitted messages are seen as well.
 
+use crate::bytes::Text;
 use crate::path::Path;
 use crate::time::Instant;
 
@@ -26,4 +27,12 @@ pub struct Record<'m> {
     pub path: Path,
     /// Every byte.
     pub bytes: &'m [u8],
+}
+
+impl Record<'_> {
+    /// Whole milliseconds of [`at`](Self::at) in decimal digits, written to `place`.
+    pub fn millis<'p>(&self, place: &'p mut [u8; 20]) -> &'p [u8] {
+        let length = Text::new(place).number(self.at.as_millis()).finish();
+        place.get(..length.unwrap_or_default()).unwrap_or_default()
+    }
 }

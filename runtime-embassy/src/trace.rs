@@ -31,7 +31,7 @@ impl<W: FnMut(&[u8])> Trace for Lines<W> {
         };
         (self.0)(arrow);
         let mut digits = [0; 20];
-        (self.0)(decimal(record.at.as_millis(), &mut digits));
+        (self.0)(record.millis(&mut digits));
         (self.0)(b" ms\n");
         (self.0)(record.bytes);
         (self.0)(b"\n");
@@ -51,20 +51,6 @@ impl Trace for Defmt {
             Way::Sent => defmt::debug!(">>> {=[u8]:a}", record.bytes),
         }
     }
-}
-
-/// Decimal digits of `value`, at the end of `place`.
-fn decimal(mut value: u64, place: &mut [u8; 20]) -> &[u8] {
-    let mut first = place.len();
-    for (at, digit) in place.iter_mut().enumerate().rev() {
-        *digit = b'0' + (value % 10) as u8;
-        first = at;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
-    }
-    place.get(first..).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -45,11 +45,11 @@ pub fn tone_share(samples: &[i16], frequency_hz: u32) -> u32 {
     }
     // |X|^2 = last^2 + before^2 - coefficient * last * before
     let power = last * last + before * before - ((coefficient * last) >> 20) * before;
-    let whole = energy.saturating_mul(samples.len() as i64) / 2;
-    if whole == 0 {
-        return 0;
-    }
-    (power.max(0) / (whole / 1000).max(1)).min(1000) as u32
+    let whole = energy.saturating_mul(samples.len() as i64) >> 1;
+    // Their first 21 bits are more than enough, and thousands of them divide in 32.
+    let shift = (i64::BITS - whole.leading_zeros()).saturating_sub(21);
+    let share = 1000 * (power.clamp(0, whole) >> shift) as u32;
+    share.checked_div((whole >> shift) as u32).unwrap_or(0)
 }
 
 /// The phase that a tone advances a sample: a turn is 2^32.
