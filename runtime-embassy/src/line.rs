@@ -144,15 +144,16 @@ impl<'d> Line<'d> {
 }
 
 /// Address of record (without a port) and registrar of `sip:USER@HOST:PORT`.
-pub(crate) fn split(identity: &str) -> Result<(Text, Text), Error> {
+pub(crate) fn split(identity: &str) -> Result<(&str, Text), Error> {
     let invalid = Error::Refused(endpoint::Error::Invalid);
     let uri = Uri::parse(identity.as_bytes()).map_err(|_| invalid)?;
-    let (scheme, rest) = identity.split_once(':').ok_or(invalid)?;
-    let (user, place) = rest.split_once('@').ok_or(invalid)?;
-    let host = uri.host().and_then(|host| place.get(..host.as_bytes().len())).ok_or(invalid)?;
-    let place = place.split([';', '?']).next().unwrap_or_default();
-    let record = join(&[scheme, ":", user, "@", host])?;
-    Ok((record, join(&[scheme, ":", place])?))
+    let host = uri.host().ok_or(invalid)?.as_bytes().len();
+    let behind = |mark| Some(identity.bytes().position(|byte| byte == mark)? + 1);
+    let (Some(user), Some(place)) = (behind(b':'), behind(b'@')) else { return Err(invalid) };
+    let rest = identity.bytes().skip(place).take_while(|byte| !matches!(byte, b';' | b'?'));
+    let end = place + rest.count();
+    let part = |range| identity.get(range).ok_or(invalid);
+    Ok((part(0..place + host)?, join(&[part(0..user)?, part(place..end)?])?))
 }
 
 fn join(parts: &[&str]) -> Result<Text, Error> {
@@ -173,12 +174,11 @@ mod tests {
     #[test]
     fn the_port_belongs_to_the_registrar_and_not_to_the_address_of_record() {
         let (record, registrar) = split("sip:100@h.example:5070").unwrap();
-        assert_eq!(
-            (record.as_str(), registrar.as_str()),
-            ("sip:100@h.example", "sip:h.example:5070")
-        );
+        assert_eq!((record, registrar.as_str()), ("sip:100@h.example", "sip:h.example:5070"));
         let (record, registrar) = split("sip:a@192.0.2.1").unwrap();
-        assert_eq!((record.as_str(), registrar.as_str()), ("sip:a@192.0.2.1", "sip:192.0.2.1"));
+        assert_eq!((record, registrar.as_str()), ("sip:a@192.0.2.1", "sip:192.0.2.1"));
+        let (record, registrar) = split("sip:100:x@h.example:5070;lr?a=b").unwrap();
+        assert_eq!((record, registrar.as_str()), ("sip:100:x@h.example", "sip:h.example:5070"));
         assert!(split("sip:h").is_err());
         assert!(split("100").is_err());
     }

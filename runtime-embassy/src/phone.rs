@@ -82,7 +82,7 @@ impl<'d> Phone<'d> {
     pub fn line(&self, identity: &str, password: &str) -> Result<Line<'d>, Error> {
         let (identity, registrar) = line::split(identity)?;
         self.add_line(Account {
-            identity: &identity,
+            identity,
             registrar: &registrar,
             password,
             user_agent: USER_AGENT,
