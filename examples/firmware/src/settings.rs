@@ -15,7 +15,15 @@ impl<'a> Settings<'a> {
 
     /// The value of the first word that begins with `name=`.
     pub fn text(&self, name: &str) -> Option<&'a str> {
-        self.0.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+        let mut rest = Some(self.0);
+        while let Some(words) = rest {
+            let (word, others) = cut(words, b' ');
+            if let Some(value) = word.strip_prefix(name).and_then(|word| word.strip_prefix('=')) {
+                return Some(value);
+            }
+            rest = others;
+        }
+        None
     }
 
     /// A decimal number.
@@ -30,16 +38,27 @@ impl<'a> Settings<'a> {
 
     /// An IPv4 address with a port, `10.0.2.2:5060`.
     pub fn address(&self, name: &str) -> Option<SocketAddrV4> {
-        let (host, port) = self.text(name)?.split_once(':')?;
-        Some(SocketAddrV4::new(ipv4(host)?, u16::try_from(decimal(port)?).ok()?))
+        let (host, port) = cut(self.text(name)?, b':');
+        Some(SocketAddrV4::new(ipv4(host)?, u16::try_from(decimal(port?)?).ok()?))
     }
 }
 
 fn ipv4(text: &str) -> Option<Ipv4Addr> {
-    let mut octets = text.split('.').map(|part| u8::try_from(decimal(part)?).ok());
-    let mut octet = || octets.next()?;
-    let address = Ipv4Addr::new(octet()?, octet()?, octet()?, octet()?);
-    octets.next().is_none().then_some(address)
+    let mut octets = [0; 4];
+    let mut rest = Some(text);
+    for octet in &mut octets {
+        let (part, others) = cut(rest?, b'.');
+        *octet = u8::try_from(decimal(part)?).ok()?;
+        rest = others;
+    }
+    rest.is_none().then_some(octets.into())
+}
+
+/// What stands before the first `mark`, and what behind it if there is one.
+#[inline(never)]
+fn cut(text: &str, mark: u8) -> (&str, Option<&str>) {
+    let end = text.bytes().take_while(|byte| *byte != mark).count();
+    (text.get(..end).unwrap_or_default(), text.get(end + 1..))
 }
 
 fn decimal(text: &str) -> Option<u32> {
