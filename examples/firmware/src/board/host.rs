@@ -19,15 +19,15 @@ pub fn exit(success: bool) -> ! {
 /// `print(&["up after ", Decimal::new(3).text(), " ms"])`.
 pub fn print(parts: &[&str]) {
     // One write a line, so that nothing else on the host's terminal gets between.
-    let mut line = [0; 160];
+    let mut line = [b'\n'; 160];
     let mut length = 0;
-    for byte in parts.iter().flat_map(|part| part.bytes()).take(line.len() - 1).chain([b'\n']) {
+    for byte in parts.iter().flat_map(|part| part.as_bytes()).take(line.len() - 1) {
         if let Some(place) = line.get_mut(length) {
-            *place = byte;
+            *place = *byte;
             length += 1;
         }
     }
-    write(line.get(..length).unwrap_or_default());
+    write(line.get(..=length).unwrap_or_default());
 }
 
 /// Writes bytes as they are.
