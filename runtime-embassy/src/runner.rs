@@ -9,7 +9,7 @@ use embassy_futures::select::select;
 use embassy_net::Stack;
 use embassy_time::Timer;
 use sansip::endpoint::{Action, Event, Input};
-use sansip::media::{MediaEvent, Sink};
+use sansip::media::{MediaEvent, Session, Sink};
 use sansip::path::Path;
 use sansip::time::{Duration, Instant};
 
@@ -140,19 +140,18 @@ impl Driver<'_> {
         let shared = self.shared;
         let mut busy = false;
         for (place, sockets) in self.sockets.media.iter_mut().enumerate() {
-            let with = |take: &dyn Fn(&mut CallEntry<'_>)| {
-                if let Ok(mut state) = shared.step()
-                    && let Some(call) = state.calls.get_mut(place)
-                {
-                    take(call);
-                }
-            };
-            busy |= receive(&mut sockets.rtp, cx, |from, bytes| {
-                with(&|call| call.media.session.handle(now, from, bytes));
-            });
-            busy |= receive(&mut sockets.rtcp, cx, |from, bytes| {
-                with(&|call| call.media.session.handle_rtcp(now, from, bytes));
-            });
+            let rtp: fn(&mut Session, Instant, SocketAddr, &[u8]) = Session::handle;
+            for (socket, handle) in
+                [(&mut sockets.rtp, rtp), (&mut sockets.rtcp, Session::handle_rtcp)]
+            {
+                busy |= receive(socket, cx, |from, bytes| {
+                    if let Ok(mut state) = shared.step()
+                        && let Some(call) = state.calls.get_mut(place)
+                    {
+                        handle(&mut call.media.session, now, from, bytes);
+                    }
+                });
+            }
         }
         busy
     }
@@ -251,20 +250,22 @@ impl Driver<'_> {
     fn sleep(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let Ok(mut state) = self.shared.step() else { return Poll::Pending };
         state.runner.register(cx.waker());
-        let calls = state.calls.iter().zip(&self.sockets.media);
-        let frames = calls.filter(|(call, _)| call.media.runs).map(|(call, sockets)| {
-            let patience = if sockets.waits { STALL_LIMIT } else { Duration::ZERO };
-            call.media.due + patience
-        });
         // While the socket is stuck, the endpoint cannot be served.
         let sip = match self.stuck_since.map(|since| since + STUCK_LIMIT) {
             Some(tried) if tried > now => Some(tried),
             _ => state.endpoint.poll_timeout(),
         };
-        match frames.chain(sip).min() {
-            Some(at) if at <= now => Poll::Ready(()),
-            Some(at) => pin!(Timer::at(embassy_instant(at))).poll(cx),
-            None => Poll::Pending,
+        let mut next = sip.unwrap_or(Instant::FAR);
+        for (call, sockets) in state.calls.iter().zip(&self.sockets.media) {
+            if call.media.runs {
+                let patience = if sockets.waits { STALL_LIMIT } else { Duration::ZERO };
+                next = next.min(call.media.due + patience);
+            }
+        }
+        match next {
+            Instant::FAR => Poll::Pending,
+            at if at <= now => Poll::Ready(()),
+            at => pin!(Timer::at(embassy_instant(at))).poll(cx),
         }
     }
 }
