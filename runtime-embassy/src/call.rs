@@ -175,8 +175,9 @@ impl<'d> Call<'d> {
     /// # Errors
     /// The phone was shut down.
     pub async fn hang_up(&self) -> Result<Reason, Error> {
-        match self.phone.0.command(Command::HangUp(self.id)) {
-            Ok(_) | Err(Error::Refused(_)) => self.ended().await,
+        let asked = self.phone.0.step()?.hang_up(self.id);
+        match asked {
+            Ok(()) | Err(Error::Refused(_)) => self.ended().await,
             Err(error) => Err(error),
         }
     }
@@ -428,7 +429,7 @@ impl<'d> Call<'d> {
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         if let Ok(mut state) = self.phone.0.step() {
-            let _ = state.command(Command::HangUp(self.id));
+            let _ = state.hang_up(self.id);
             if let Some(call) = self.entry(&mut state) {
                 call.is_held = false;
                 call.release();

@@ -4,7 +4,7 @@ use core::time::Duration;
 use embassy_net::Stack;
 use embassy_net::udp::PacketMetadata;
 use embassy_time::with_timeout;
-use sansip::endpoint::{Account, CallId, Command, Config, Endpoint, Reply};
+use sansip::endpoint::{Account, Command, Config, Endpoint, Reply};
 use sansip::random::{Purpose, Random};
 
 use crate::call::Call;
@@ -181,7 +181,7 @@ impl<'d> Phone<'d> {
         let Ok(mut state) = self.0.step() else { return };
         for place in 0..state.calls.len() {
             let id = state.calls.get(place).and_then(|call| call.id);
-            let _ = id.map(|id: CallId| state.command(Command::HangUp(id)));
+            let _ = id.map(|id| state.hang_up(id));
         }
         for place in 0..state.lines.len() {
             let line = state.lines.get_mut(place).filter(|line| line.wanted);

@@ -221,6 +221,12 @@ impl<'d> State<'d> {
         Ok(reply)
     }
 
+    /// Ends a call, which three places do.
+    #[inline(never)]
+    pub(crate) fn hang_up(&mut self, id: CallId) -> Result<(), Error> {
+        self.command(Command::HangUp(id)).map(drop)
+    }
+
     /// Where we receive SIP, as peers see it.
     pub(crate) fn local(&self) -> Option<SocketAddr> {
         let port = self.settings.advertised.map_or(self.settings.sip_port, |to| to.sip_port);
