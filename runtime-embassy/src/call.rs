@@ -398,6 +398,7 @@ impl<'d> Call<'d> {
 }
 
 impl<'d> Call<'d> {
+    #[inline(never)] // many ask for it
     fn entry<'s>(&self, state: &'s mut State<'d>) -> Option<&'s mut CallEntry<'d>> {
         state.calls.get_mut(self.place).filter(|call| call.id == Some(self.id))
     }
