@@ -371,20 +371,17 @@ impl Session {
     /// The signalled address; where the peer's media comes from elsewhere, the place that its RTCP
     /// comes from, or the port after its RTP.
     fn rtcp_destination(&self) -> Option<SocketAddr> {
-        if !is_reachable(&self.plan.remote) {
-            return None;
-        }
-        let to = match self.receiver.latch.source() {
-            Some(source) if *source != self.plan.remote => {
-                if self.rtcp_source.ip() == source.ip() {
-                    self.rtcp_source
-                } else {
-                    SocketAddr::new(source.ip(), source.port().checked_add(1)?)
-                }
+        let mut to = self.plan.remote_rtcp;
+        if let Some(source) = self.receiver.latch.source()
+            && *source != self.plan.remote
+        {
+            to = self.rtcp_source;
+            if to.ip() != source.ip() {
+                to = *source;
+                to.set_port(source.port().checked_add(1)?);
             }
-            _ => self.plan.remote_rtcp,
-        };
-        is_reachable(&to).then_some(to)
+        }
+        (is_reachable(&self.plan.remote) && is_reachable(&to)).then_some(to)
     }
 }
 
