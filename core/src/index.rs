@@ -84,7 +84,7 @@ impl<'a> Index<'a> {
     }
 
     fn home(&self, key: u64) -> usize {
-        ((u128::from(key) * self.cells.len() as u128) >> 64) as usize
+        (((key >> 32) * self.cells.len() as u64) >> 32) as usize
     }
 
     fn after(&self, place: usize) -> usize {
