@@ -258,20 +258,23 @@ pub(super) fn write_contact_uri<'w, 'b>(
 /// Allow (RFC 3261 s20.5): what a request to us may be.
 pub(super) fn write_allow(writer: &mut Writer<'_>, methods: Methods) {
     writer.open(HeaderName::Allow).text(b"INVITE, ACK, CANCEL, BYE, OPTIONS");
-    for (set, name) in [
-        (Methods::REGISTER, &b", REGISTER"[..]),
-        (Methods::MESSAGE, b", MESSAGE"),
-        (Methods::SUBSCRIBE, b", SUBSCRIBE"),
-        (Methods::NOTIFY, b", NOTIFY"),
-        (Methods::PUBLISH, b", PUBLISH"),
-        (Methods::INFO, b", INFO"),
-    ] {
-        if methods.contains(set) {
-            writer.text(name);
+    for (set, name) in &ALLOWED {
+        if methods.contains(*set) {
+            writer.text(b", ").text(name);
         }
     }
     writer.close();
 }
+
+/// What the application may take beside what a phone needs.
+const ALLOWED: [(Methods, &[u8]); 6] = [
+    (Methods::REGISTER, b"REGISTER"),
+    (Methods::MESSAGE, b"MESSAGE"),
+    (Methods::SUBSCRIBE, b"SUBSCRIBE"),
+    (Methods::NOTIFY, b"NOTIFY"),
+    (Methods::PUBLISH, b"PUBLISH"),
+    (Methods::INFO, b"INFO"),
+];
 
 /// Begin a response to `request`.
 pub(super) fn begin_response(

@@ -404,7 +404,7 @@ impl Endpoint<'_> {
     fn give_up(&mut self, received: &Received<'_>) {
         // from the hop that sent the INVITE, or from nobody (RFC 3261 s22.1)
         let same_hop = |id: &Id| {
-            let path = self.transactions.get(*id).and_then(|slot| slot.path);
+            let path = self.transactions.get(*id).and_then(|slot| slot.path.as_ref());
             path.is_some_and(|path| path.remote.ip() == received.path.remote.ip())
         };
         let invite = self.find_server(received.head, Method::Invite).filter(same_hop);
