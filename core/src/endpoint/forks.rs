@@ -7,7 +7,7 @@ use crate::sip::{HeaderName, Method};
 use crate::table::Id;
 
 use super::accounts::texts_of;
-use super::compose::{self, Branch};
+use super::compose;
 use super::dialogs::{contact_uri, next_hop};
 use super::receive::Received;
 use super::slots::{Purpose, account_text};
@@ -23,10 +23,7 @@ impl Endpoint<'_> {
         let (account, cseq, forks) = (slot.account, slot.cseq, slot.forks);
         let has_bye = slot.purpose == Purpose::Reinvite; // that of its call
         let way = way_from(received);
-        let random = self.random.u64(Draw::Branch);
-        let branch = self.branch_with(id, random);
-        let ack = self.write_fork(received, (Method::Ack, cseq), &way, branch, account);
-        if ack.is_err() {
+        if self.write_fork(id, received, Method::Ack, &way).is_err() {
             return false;
         }
         self.reply_from_draft(way);
@@ -42,21 +39,15 @@ impl Endpoint<'_> {
         let (path, keys) = (Some(&way), [key, 0]);
         let opening = Opening { account, path, random, cseq: cseq + 1, keys, ..Opening::default() };
         let Some(bye_id) = self.open_transaction(&opening) else { return true };
-        let branch = self.branch(bye_id);
-        let written = self.write_fork(received, (Method::Bye, cseq + 1), &way, branch, account);
+        let written = self.write_fork(bye_id, received, Method::Bye, &way);
         let _ = self.launch_or_close(bye_id, written);
         true
     }
 
     /// Remember the ACK of a fork in the INVITE's place, for repetitions of its 2xx.
     pub(super) fn mark_acked(&mut self, id: Id, received: &Received<'_>) {
-        let Some(slot) = self.transactions.get(id) else { return };
-        let (account, cseq) = (slot.account, slot.cseq);
         let way = way_from(received);
-        let random = self.random.u64(Draw::Branch);
-        let branch = self.branch_with(id, random);
-        let ack = self.write_fork(received, (Method::Ack, cseq), &way, branch, account);
-        if ack.is_ok() {
+        if self.write_fork(id, received, Method::Ack, &way).is_ok() {
             self.keep_ack(id);
             self.transactions.update(id, |slot| {
                 slot.path = Some(way);
@@ -65,18 +56,21 @@ impl Endpoint<'_> {
         }
     }
 
-    /// Put a request about the call that a 2xx made into the draft, from that response
-    /// alone.
+    /// Put a request about the call that a 2xx made into the draft, from that response alone: the
+    /// BYE of a transaction, or the ACK for the 2xx to one, which is no part of it.
     #[inline(never)]
     fn write_fork(
         &mut self,
+        id: Id,
         received: &Received<'_>,
-        (method, cseq): (Method<'_>, u32),
+        method: Method<'_>,
         path: &Path,
-        branch: Branch,
-        account: Option<Id>,
     ) -> Result<(), Error> {
-        let own = texts_of(&self.accounts, &self.account_text, account);
+        let slot = self.transactions.get(id).ok_or(Error::Gone)?;
+        let is_ack = matches!(method, Method::Ack);
+        let random = if is_ack { self.random.u64(Draw::Branch) } else { slot.random };
+        let branch = self.branch_with(id, random);
+        let own = texts_of(&self.accounts, &self.account_text, slot.account);
         let message = received.message;
         let mut writer = self.draft.begin();
         let target = contact_uri(message).unwrap_or(received.head.to.uri().as_bytes());
@@ -92,7 +86,7 @@ impl Endpoint<'_> {
         for name in [HeaderName::From, HeaderName::To, HeaderName::CallId] {
             writer.open(name).unfolded(message.header(name).unwrap_or(b"")).close();
         }
-        writer.open(HeaderName::CSeq).number(cseq.into()).text(b" ");
+        writer.open(HeaderName::CSeq).number(slot.cseq.into()).text(b" ");
         writer.text(method.as_bytes()).close();
         custom::write(&mut writer, &[own.get(account_text::HEADERS)], method);
         let written = writer.finish();
