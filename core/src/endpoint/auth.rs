@@ -111,28 +111,29 @@ impl Endpoint<'_> {
             self.stats.challenges_refused += 1;
             return Err(Reason::AuthenticationFailed);
         }
-        let mut kinds = [false; 2];
         let allow_md5 = self.accounts.get(account).is_some_and(|slot| slot.allow_md5);
-        let mut chosen = [None; 2];
-        for ((kind, (ask, give)), count) in KINDS.iter().enumerate().zip(&mut counts) {
-            let before = request.values(*give).next().and_then(|v| Credentials::parse(v).ok());
-            let had = before.is_some();
+        let (mut kinds, mut chosen) = ([false; 2], [None; 2]);
+        let places = kinds.iter_mut().zip(&mut counts).zip(&mut chosen);
+        for (kind, ((needed, count), challenge)) in places.enumerate() {
+            let Some((ask, give)) = KINDS.get(kind) else { break };
+            let before = &request.header(*give).map(Credentials::parse);
+            let before = before.as_ref().and_then(|before| before.as_ref().ok());
+            *needed = before.is_some();
             let realm = self.expected_realm(account, kind);
-            let Some(challenge) = best_challenge(message, *ask, realm, allow_md5) else {
+            if !best_challenge(message, *ask, realm, allow_md5, challenge) {
                 self.doubt_realm(account, kind);
                 return Err(Reason::AuthenticationFailed);
-            };
-            if let Some(challenge) = &challenge {
-                let same_nonce = before.and_then(|before| before.nonce()) == challenge.nonce();
-                let refused = had && !challenge.stale() && (*count > 0 || same_nonce);
-                if refused || *count >= CREDENTIALS_MAX {
+            }
+            if let Some(challenge) = challenge {
+                let is_old = before.is_some_and(|before| {
+                    let same_nonce = before.nonce() == challenge.nonce();
+                    !challenge.stale() && (*count > 0 || same_nonce)
+                });
+                if is_old || *count >= CREDENTIALS_MAX {
                     return Err(Reason::AuthenticationFailed);
                 }
                 *count += 1;
-            }
-            if let (Some(needed), Some(place)) = (kinds.get_mut(kind), chosen.get_mut(kind)) {
-                *needed = had || challenge.is_some();
-                *place = challenge;
+                *needed = true;
             }
         }
         if chosen.iter().all(Option::is_none) {
@@ -289,16 +290,17 @@ impl Endpoint<'_> {
     }
 }
 
-/// The strongest challenge of one kind that we can and may answer, if there is any; `None` where
-/// there are some and none of them is.
+/// Put the strongest challenge of one kind that we can and may answer into `best`, if there is any;
+/// `false` where there are some and none of them is.
 fn best_challenge<'m>(
     message: &Message<'m>,
     ask: HeaderName<'static>,
     realm: &[u8],
     allow_md5: bool,
-) -> Option<Option<Challenge<'m>>> {
+    best: &mut Option<Challenge<'m>>,
+) -> bool {
     let mut is_asked = false;
-    let (mut strongest, mut best) = (None, None);
+    let mut strongest = None;
     for challenge in message.challenges(ask) {
         is_asked = true;
         let fits = challenge.is_digest()
@@ -306,10 +308,10 @@ fn best_challenge<'m>(
             && (realm.is_empty() || challenge.realm() == Some(realm));
         let algorithm = answerable(&Offered::from(&challenge), allow_md5);
         if fits && algorithm > strongest {
-            (strongest, best) = (algorithm, Some(challenge));
+            (strongest, *best) = (algorithm, Some(challenge));
         }
     }
-    if is_asked && best.is_none() { None } else { Some(best) }
+    !is_asked || best.is_some()
 }
 
 /// What credentials are made from, beside the challenge.
