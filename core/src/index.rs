@@ -48,7 +48,7 @@ impl<'a> Index<'a> {
     }
 
     /// Remove the cell of a slot's `which`th key, and close the gap: `key_of` tells the key that
-    /// another cell stands for, where its search starts.
+    /// another cell stands for.
     pub(crate) fn remove(
         &mut self,
         key: u64,
@@ -65,22 +65,13 @@ impl<'a> Index<'a> {
             }
         }
         self.set(gap, None);
+        // what stands behind the gap may have been put there past it: each is put in anew
         let mut place = self.after(gap);
         while let Some((found, stands_for)) = self.cell(place) {
-            let home = self.home(key_of(found, stands_for));
-            if self.passes(home, gap, place) {
-                self.set(gap, Some((found, stands_for)));
-                self.set(place, None);
-                gap = place;
-            }
+            self.set(place, None);
+            self.insert(key_of(found, stands_for), stands_for, found);
             place = self.after(place);
         }
-    }
-
-    /// Whether a search that starts at `home` passes `gap` before it comes to `place`.
-    fn passes(&self, home: usize, gap: usize, place: usize) -> bool {
-        let len = self.cells.len();
-        (gap + len - home) % len <= (place + len - home) % len
     }
 
     fn home(&self, key: u64) -> usize {
