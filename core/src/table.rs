@@ -242,11 +242,10 @@ impl<'a, T: Slot> Table<'a, T> {
         None
     }
 
-    /// What lives in up to `count` slots from `first` on, around the end.
-    pub(crate) fn window(&self, first: u32, count: u32) -> impl Iterator<Item = (Id, &T)> {
+    /// What lives in each slot from `first` on, around the end.
+    pub(crate) fn around(&self, first: u32) -> impl Iterator<Item = Option<(Id, &T)>> {
         let fresh = self.lists.fresh;
-        let places = (0..count.min(fresh)).map(move |step| (first + step) % fresh);
-        places.filter_map(|index| self.at(index))
+        (0..fresh).map(move |step| self.at((first + step) % fresh))
     }
 
     /// The soonest deadline of all.

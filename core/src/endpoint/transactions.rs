@@ -93,20 +93,18 @@ impl Endpoint<'_> {
     /// oldest stand where the last victim stood.
     fn evict(&mut self) -> bool {
         let mut victim = None;
-        let mut first = self.evict_from;
-        for _ in 0..EVICT_WINDOWS_MAX {
-            for (id, slot) in self.transactions.window(first, EVICT_WINDOW) {
-                let in_call = slot.call.is_some_and(|call| self.calls.get(call).is_some());
-                let Some(class) = linger_class(slot, in_call) else { continue };
-                let rank = (class, slot.since, self.transactions.place(id));
-                if victim.is_none_or(|(least, _)| rank < least) {
-                    victim = Some((rank, id));
-                }
-            }
-            if victim.is_some() {
+        let places = self.transactions.around(self.evict_from).take(EVICT_LOOKS_MAX);
+        for (look, found) in places.enumerate() {
+            if look % EVICT_WINDOW == 0 && victim.is_some() {
                 break;
             }
-            first = first.wrapping_add(EVICT_WINDOW);
+            let Some((id, slot)) = found else { continue };
+            let in_call = slot.call.is_some_and(|call| self.calls.get(call).is_some());
+            let Some(class) = linger_class(slot, in_call) else { continue };
+            let rank = (class, slot.since, self.transactions.place(id));
+            if victim.is_none_or(|(least, _)| rank < least) {
+                victim = Some((rank, id));
+            }
         }
         let Some((_, id)) = victim else { return false };
         self.evict_from = self.transactions.place(id);
@@ -389,9 +387,9 @@ fn feed(hash: &mut SipHasher13, part: &[u8]) {
 }
 
 /// Slots that are compared to find the one that is missed least; small tables are seen whole.
-const EVICT_WINDOW: u32 = 128;
+const EVICT_WINDOW: usize = 128;
 /// How far is looked where all of those are at work.
-const EVICT_WINDOWS_MAX: u32 = 64;
+const EVICT_LOOKS_MAX: usize = 64 * EVICT_WINDOW;
 
 /// How little a transaction is missed; `None` for one that is still at work.
 fn linger_class(slot: &TransactionSlot, in_call: bool) -> Option<u8> {
