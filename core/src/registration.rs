@@ -155,12 +155,12 @@ fn refresh_after(life: Duration, spread: u32) -> Duration {
 
 /// 4 s, doubled with each failure, of it a random half to the whole (as RFC 5626 s4.5 does).
 fn back_off(failures: u8, spread: u32) -> Duration {
-    let base = RETRY_MIN.times(1 << failures.min(10)).at_most(RETRY_MAX).as_micros();
-    Duration::from_micros(base / 2 + (base / 2048).saturating_mul(u64::from(spread % 1024)))
+    let base = (RETRY_MIN_MICROS << failures.min(8)).min(RETRY_MAX.as_micros() as u32);
+    Duration::from_micros((base / 2 + base / 2048 * (spread % 1024)).into())
 }
 
-/// First wait after a failed registration.
-const RETRY_MIN: Duration = Duration::from_secs(4);
+/// First wait after a failed registration, microseconds.
+const RETRY_MIN_MICROS: u32 = 4_000_000;
 /// Shortest wait, whatever the server wishes: zero would be a loop.
 const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
 /// Longest wait, whatever the server wishes: a phone that is away for longer looks broken.
@@ -212,7 +212,7 @@ mod tests {
         registration.granted(now, Duration::from_secs(60), 0);
         now = registration.deadline().unwrap();
         registration.tick(now);
-        assert!(registration.failed(now, true, None, 0).unwrap() <= RETRY_MIN);
+        assert!(registration.failed(now, true, None, 0).unwrap() <= Duration::from_secs(4));
     }
 
     #[test]
