@@ -9,7 +9,7 @@ use crate::table::Id;
 use crate::text::Lent;
 
 use super::accounts::{set_text, texts_of};
-use super::compose::{Again, Branch, hex_text, write_again};
+use super::compose::{Again, Branch, hex_text, method_of, write_again};
 use super::dialogs::{address_of, read_uri};
 use super::receive::Received;
 use super::slots::{Machine, account_text as field};
@@ -265,7 +265,7 @@ impl Endpoint<'_> {
         let account_slot = self.accounts.get(account).ok_or(Reason::AccountRemoved)?;
         let given = Given {
             account: texts_of(&self.accounts, &self.account_text, Some(account)),
-            method: old.method().map_or(b"", |method| method.as_bytes()),
+            method: method_of(old),
             uri: old.uri().unwrap_or(b""),
             cnonce,
         };

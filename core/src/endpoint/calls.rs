@@ -97,11 +97,9 @@ impl Endpoint<'_> {
         self.set_dialog_from_draft(dialog, field::LOCAL)?;
         self.write_target(account, outgoing.target)?;
         self.set_dialog_from_draft(dialog, field::TARGET)?;
-        let mut writer = self.draft.begin();
-        writer.text(b"<");
         let text = texts_of_dialog(&self.dialogs, &self.dialog_text, Some(dialog));
-        writer.text(text.get(field::TARGET));
-        let written = writer.text(b">").outcome();
+        let remote = Party::identity(&[], text.get(field::TARGET), &[]);
+        let written = remote.write(&mut self.draft.begin()).outcome();
         self.draft.end(written)?;
         self.set_dialog_from_draft(dialog, field::REMOTE)?;
         self.draft.pack(outgoing.headers)?;

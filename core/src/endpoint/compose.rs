@@ -155,7 +155,7 @@ impl Request<'_> {
         write_party(writer, HeaderName::From, from);
         write_party(writer, HeaderName::To, self.to);
         writer.header(HeaderName::CallId, self.call_id);
-        writer.open(HeaderName::CSeq).number(self.cseq.into()).text(b" ").text(method).close();
+        write_cseq(writer, self.cseq, method);
         self.write_contact(writer);
         if matches!(self.method, Method::Invite | Method::Register | Method::Options) {
             write_allow(writer, self.methods);
@@ -238,6 +238,17 @@ pub(super) fn write_party(writer: &mut Writer<'_>, name: HeaderName<'_>, party: 
     writer.close();
 }
 
+#[cfg_attr(target_os = "none", inline(never))]
+pub(super) fn write_cseq(writer: &mut Writer<'_>, number: u32, method: &[u8]) {
+    writer.open(HeaderName::CSeq).number(number.into()).text(b" ").text(method).close();
+}
+
+/// The method of a request; empty for a response.
+#[cfg_attr(target_os = "none", inline(never))]
+pub(super) fn method_of<'m>(message: &Message<'m>) -> &'m [u8] {
+    message.method().map_or(b"", |method| method.as_bytes())
+}
+
 /// `<sip:user@address>`, with the transport where it is not UDP.
 pub(super) fn write_contact_uri<'w, 'b>(
     writer: &'w mut Writer<'b>,
@@ -316,10 +327,7 @@ pub(super) fn write_again(writer: &mut Writer<'_>, old: &Message<'_>, again: &Ag
             HeaderName::Authorization | HeaderName::ProxyAuthorization
                 if again.without_credentials => {}
             HeaderName::CSeq => {
-                writer.open(HeaderName::CSeq).number(again.cseq.into()).text(b" ");
-                writer
-                    .text(old.method().map_or(b"".as_slice(), |method| method.as_bytes()))
-                    .close();
+                write_cseq(writer, again.cseq, method_of(old));
             }
             _ => {
                 writer.raw_header(&header);
@@ -375,8 +383,7 @@ pub(super) fn write_like_invite(
             },
             HeaderName::CSeq => {
                 let number = crate::sip::CSeq::parse(header.value).map_or(0, |cseq| cseq.number);
-                writer.open(HeaderName::CSeq).number(number.into()).text(b" ");
-                writer.text(method.as_bytes()).close();
+                write_cseq(writer, number, method.as_bytes());
             }
             _ => {}
         }

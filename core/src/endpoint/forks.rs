@@ -86,8 +86,7 @@ impl Endpoint<'_> {
         for name in [HeaderName::From, HeaderName::To, HeaderName::CallId] {
             writer.open(name).unfolded(message.header(name).unwrap_or(b"")).close();
         }
-        writer.open(HeaderName::CSeq).number(slot.cseq.into()).text(b" ");
-        writer.text(method.as_bytes()).close();
+        compose::write_cseq(&mut writer, slot.cseq, method.as_bytes());
         custom::write(&mut writer, &[own.get(account_text::HEADERS)], method);
         let written = writer.finish();
         self.draft.end(written)

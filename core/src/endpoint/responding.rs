@@ -65,13 +65,13 @@ impl Endpoint<'_> {
             &stateless
         };
         let own = texts_of(&self.accounts, &self.account_text, slot.account);
-        let is_invite = matches!(request.method(), Some(Method::Invite));
+        let method = compose::method_of(request);
+        let is_invite = method == Method::Invite.as_bytes();
         let makes_dialog = is_invite && (101..300).contains(&status);
         let tag = (status > 100).then_some(tag);
         let mut writer = self.draft.begin();
         // `received` names where the request came from; the response goes where `reply_path` says
         compose::begin_response(&mut writer, request, path.remote, status, tag, makes_dialog);
-        let method = request.method().map_or(&b""[..], |method| method.as_bytes());
         let chosen = |wanted| {
             compose::for_method(headers, method)
                 .any(|header| HeaderName::parse(header.name.as_bytes()) == wanted)
