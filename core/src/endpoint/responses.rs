@@ -1,7 +1,6 @@
 //! Responses to requests of ours.
 
 use crate::call::State;
-use crate::path::Path;
 use crate::random::Purpose as Draw;
 use crate::sdp;
 use crate::sip::{ContentType, Head, HeaderName, Message, Method};
@@ -321,17 +320,17 @@ impl Endpoint<'_> {
             return Err(Error::Gone);
         };
         // the ACK is no part of the transaction: another branch, and the dialog's way
-        let way = self.dialogs.get(dialog).and_then(|slot| slot.path);
+        let way = self.dialogs.get(dialog).and_then(|slot| slot.path.as_ref());
         let random = self.random.u64(Draw::Branch);
         // The INVITE's credentials are for the server that it went to. Where the ACK goes past
         // that server, straight to the peer, they would only help somebody to guess the password.
         let old = self.transactions.update(id, |slot| {
-            let way = way.or(slot.path);
-            let same = |way: &Path| slot.path.as_ref().is_some_and(|old| old.leads_to(&way.remote));
-            if !way.as_ref().is_none_or(same) {
-                slot.given = [0; 2];
+            if let Some(way) = way {
+                if !slot.path.as_ref().is_some_and(|old| old.leads_to(&way.remote)) {
+                    slot.given = [0; 2];
+                }
+                slot.path = Some(*way);
             }
-            slot.path = way;
             core::mem::replace(&mut slot.random, random)
         });
         let written = self.write_in_dialog(call, id, Method::Ack, &[], ending);

@@ -69,14 +69,15 @@ impl Endpoint<'_> {
             self.stats.refused_no_room += 1;
             return None;
         }
-        let Opening { purpose, account, call, path, random, cseq, keys, .. } = *opening;
         let id = self.transactions.insert(|slot| {
-            (slot.purpose, slot.account, slot.call) = (purpose, account, call);
-            (slot.path, slot.random, slot.cseq) = (path.copied(), random, cseq);
-            (slot.keys, slot.since) = (keys, self.now);
+            slot.purpose = opening.purpose;
+            (slot.account, slot.call) = (opening.account, opening.call);
+            slot.path = opening.path.copied();
+            (slot.random, slot.cseq) = (opening.random, opening.cseq);
+            (slot.keys, slot.since) = (opening.keys, self.now);
         })?;
-        for (which, key) in keys.into_iter().enumerate().filter(|(_, key)| *key != 0) {
-            self.index.insert(key, which, self.transactions.place(id));
+        for (which, key) in opening.keys.iter().enumerate().filter(|(_, key)| **key != 0) {
+            self.index.insert(*key, which, self.transactions.place(id));
         }
         Some(id)
     }
