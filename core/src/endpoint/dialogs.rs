@@ -87,9 +87,8 @@ impl Endpoint<'_> {
         })?;
         self.dialog_text.copy_block(self.dialogs.place(chosen), self.dialogs.place(id));
         self.dialogs.update(chosen, |slot| slot.next = Some(id));
-        for (which, text) in [(field::REMOTE_TAG, remote_tag), (field::ROUTES, b"")] {
-            self.set_dialog_field(id, which, text).ok()?;
-        }
+        self.set_dialog_field(id, field::REMOTE_TAG, remote_tag).ok()?;
+        self.set_dialog_field(id, field::ROUTES, b"").ok()?;
         self.target_of_invite(id, invite).ok()?;
         Some(id)
     }

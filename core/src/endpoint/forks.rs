@@ -83,8 +83,8 @@ impl Endpoint<'_> {
                 writer.open(HeaderName::Route).unfolded(route).close();
             }
         }
-        for name in [HeaderName::From, HeaderName::To, HeaderName::CallId] {
-            writer.open(name).unfolded(message.header(name).unwrap_or(b"")).close();
+        for name in &[HeaderName::From, HeaderName::To, HeaderName::CallId] {
+            writer.open(*name).unfolded(message.header(*name).unwrap_or(b"")).close();
         }
         compose::write_cseq(&mut writer, slot.cseq, method.as_bytes());
         custom::write(&mut writer, &[own.get(account_text::HEADERS)], method);

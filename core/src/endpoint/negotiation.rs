@@ -70,7 +70,10 @@ impl Endpoint<'_> {
         self.calls.update(call, |slot| {
             slot.local = Some(session.local.clone());
             slot.session_version = session.origin.version;
-            slot.shape = session.shape.or(slot.shape).or(Some(Shape::OFFER));
+            match session.shape {
+                Some(_) => slot.shape = session.shape,
+                None => _ = slot.shape.get_or_insert(Shape::OFFER),
+            }
             slot.awaits_answer = late;
         });
         session.plan.as_ref().is_some_and(|plan| self.set_plan(call, plan))

@@ -278,7 +278,9 @@ impl Endpoint<'_> {
             written = self.write_ack(id, call, Ending::Nothing);
         }
         // a later offer has the shape of what was there before
-        self.calls.update(call, |slot| slot.shape = session.shape.or(slot.shape));
+        if session.shape.is_some() {
+            self.calls.update(call, |slot| slot.shape = session.shape);
+        }
         if written.is_err() || !self.keep_ack(id) {
             return Err(Reason::TooLong);
         }

@@ -412,8 +412,8 @@ impl Endpoint<'_> {
     /// What a stateless response's tag follows from: the same for a repeated request.
     pub(super) fn request_hash(&self, request: &Message<'_>) -> u64 {
         let mut hash = self.hasher(b't');
-        for name in [HeaderName::Via, HeaderName::From, HeaderName::CallId] {
-            feed(&mut hash, request.header(name).unwrap_or(b""));
+        for name in &[HeaderName::Via, HeaderName::From, HeaderName::CallId] {
+            feed(&mut hash, request.header(*name).unwrap_or(b""));
         }
         hash.finish()
     }
