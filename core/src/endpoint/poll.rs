@@ -186,11 +186,12 @@ impl Endpoint<'_> {
             }
         };
         let uri = read_uri(uri)?;
-        let host = core::str::from_utf8(uri.maddr().or(uri.host())?.as_bytes()).ok()?;
-        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        let host = match uri.maddr().or(uri.host())?.as_bytes() {
+            [b'[', host @ .., b']'] | host => host,
+        };
         Some(Action::Resolve {
             query: QueryId::new(asker),
-            host,
+            host: core::str::from_utf8(host).ok()?,
             port: uri.port(),
             transport: transport_of(&uri),
         })
