@@ -155,12 +155,13 @@ impl Endpoint<'_> {
     /// Where a request outside a dialog goes first, if that is known: the outbound proxy, or the
     /// target itself.
     fn first_hop(&self, account: Id, dialog: Id) -> Option<Path> {
-        let proxy = self.account_field(account, account_text::OUTBOUND_PROXY);
-        if !proxy.is_empty() {
-            let server = self.accounts.get(account)?.server;
-            return server.or_else(|| self.known_path(&read_uri(proxy)?));
+        let mut first = self.account_field(account, account_text::OUTBOUND_PROXY);
+        if first.is_empty() {
+            first = self.dialog_field(dialog, field::TARGET);
+        } else if let Some(server) = self.accounts.get(account)?.server {
+            return Some(server);
         }
-        self.known_path(&read_uri(self.dialog_field(dialog, field::TARGET))?)
+        self.known_path(&read_uri(first)?)
     }
 
     pub(super) fn call_resolved(&mut self, id: Id, path: Option<Path>) {
