@@ -2,7 +2,7 @@
 
 use crate::call::State;
 use crate::sdp::{self, LocalMedia};
-use crate::sip::{ContentType, Head, HeaderName, Message, Method};
+use crate::sip::{ContentType, Head, HeaderName, Message, Method, NameAddr};
 use crate::table::Id;
 use crate::transaction::{Event as Happening, ServerRequest};
 
@@ -276,16 +276,23 @@ impl Endpoint<'_> {
         self.set_dialog_field(dialog, field::CALL_ID, head.call_id)?;
         self.set_dialog_field(dialog, field::LOCAL_TAG, &tag)?;
         self.set_dialog_field(dialog, field::REMOTE_TAG, head.from_tag.unwrap_or(b""))?;
-        for (which, value) in
-            [(field::LOCAL, head.to.without_params()), (field::REMOTE, head.from.without_params())]
-        {
-            let written = self.draft.begin().unfolded(value).outcome();
-            self.draft.end(written)?;
-            self.set_dialog_from_draft(dialog, which)?;
-        }
+        self.set_dialog_party(dialog, field::LOCAL, &head.to)?;
+        self.set_dialog_party(dialog, field::REMOTE, &head.from)?;
         self.pack_routes(received.message, false)?;
         self.set_dialog_from_draft(dialog, field::ROUTES)?;
         self.refresh_target(dialog, received)
+    }
+
+    /// Keep a From or To value, unfolded and without its parameters.
+    fn set_dialog_party(
+        &mut self,
+        dialog: Id,
+        which: usize,
+        value: &NameAddr<'_>,
+    ) -> Result<(), Error> {
+        let written = self.draft.begin().unfolded(value.without_params()).outcome();
+        self.draft.end(written)?;
+        self.set_dialog_from_draft(dialog, which)
     }
 
     /// An ACK: for a final failure it has the INVITE's branch, for a 2xx its own.
