@@ -161,13 +161,15 @@ impl Endpoint<'_> {
             auth: challenge.qop().is_some(),
             count: 0,
         };
+        self.cache(account, kind, Cached::default()); // where it is too long
         let texts = [challenge.realm(), challenge.nonce(), challenge.opaque()];
-        let set = texts.iter().zip(field::CHALLENGES + kind * 3..).try_for_each(|(text, which)| {
+        for (text, which) in texts.iter().zip(field::CHALLENGES + kind * 3..) {
             let text = text.unwrap_or(b"");
             set_text(&mut self.accounts, &mut self.account_text, account, which, text)
-        });
-        self.cache(account, kind, if set.is_ok() { cached } else { Cached::default() });
-        set.map_err(|_| Reason::TooLong)
+                .map_err(|_| Reason::TooLong)?;
+        }
+        self.cache(account, kind, cached);
+        Ok(())
     }
 
     /// Begin the next REGISTER without credentials, as if nothing had challenged yet: a challenge
@@ -283,8 +285,8 @@ impl Endpoint<'_> {
     /// of before save a round trip each.
     pub(super) fn use_challenges(&mut self, account: Id, kinds: [bool; 2]) {
         self.accounts.update(account, |slot| {
-            for (cached, needed) in slot.challenges.iter_mut().zip(kinds) {
-                cached.count += u32::from(needed && cached.algorithm.is_some());
+            for (cached, needed) in slot.challenges.iter_mut().zip(&kinds) {
+                cached.count += u32::from(*needed && cached.algorithm.is_some());
             }
         });
     }
@@ -330,8 +332,8 @@ impl Given<'_> {
         challenges: &[Cached; 2],
         kinds: [bool; 2],
     ) {
-        for (kind, (cached, needed)) in challenges.iter().zip(kinds).enumerate() {
-            if needed {
+        for (kind, (cached, needed)) in challenges.iter().zip(&kinds).enumerate() {
+            if *needed {
                 self.write(writer, kind, cached);
             }
         }
