@@ -119,6 +119,7 @@ impl Due {
     }
 
     /// The sooner one of two.
+    #[cfg_attr(target_os = "none", inline(never))]
     pub(crate) fn or_sooner(self, other: Self) -> Self {
         // what is not set wraps around to the far end
         Self(self.0.wrapping_sub(1).min(other.0.wrapping_sub(1)).wrapping_add(1))
