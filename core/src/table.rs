@@ -173,12 +173,13 @@ impl<'a, T: Slot> Table<'a, T> {
 
     /// Free the slot of a value; `false` where it is gone already.
     pub(crate) fn remove(&mut self, id: Id) -> bool {
-        let index = self.place(id);
-        let Some(entry) = self.entries.get_mut(index as usize) else { return false };
-        if entry.links.id != Some(id) || matches!(entry.value, Value::None) {
+        if self.get(id).is_none() {
             return false;
         }
-        entry.value = Value::None;
+        let index = self.place(id);
+        if let Some(entry) = self.entries.get_mut(index as usize) {
+            entry.value = Value::None;
+        }
         self.lists.give_back(erased_mut(&mut self.entries), index);
         true
     }
