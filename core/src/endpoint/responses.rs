@@ -298,23 +298,36 @@ impl Endpoint<'_> {
         body: &[u8],
         plan: &mut Option<sdp::MediaPlan>,
     ) -> bool {
-        // a first offer follows from what is known; a later one is read again
-        let ours = if is_first { None } else { self.kept_message(id) };
-        let we_offered = match &ours {
-            Some(ours) => !ours.body().is_empty(),
-            None => is_first && !slot.late_offer,
-        };
-        *plan = match (&ours, &slot.local) {
-            _ if !we_offered => None,
-            _ if body.is_empty() => {
-                let early = self.dialogs.get(slot.dialog).and_then(|slot| slot.early);
-                early.filter(|_| is_first)
-            }
-            (Some(ours), Some(local)) => sdp::accept_answer(ours.body(), body, local).ok(),
-            (None, Some(local)) => sdp::accept_first_answer(body, local).ok(),
-            (_, None) => None,
-        };
-        we_offered
+        *plan = None;
+        if !is_first {
+            return self.reinvite_answered_by_2xx(id, slot, body, plan);
+        }
+        // a first offer follows from what is known
+        if !slot.late_offer {
+            *plan = match &slot.local {
+                _ if body.is_empty() => self.dialogs.get(slot.dialog).and_then(|slot| slot.early),
+                Some(local) => sdp::accept_first_answer(body, local).ok(),
+                None => None,
+            };
+        }
+        !slot.late_offer
+    }
+
+    /// The same of an INVITE inside the dialog, whose offer is read again.
+    #[inline(never)] // for its frame
+    fn reinvite_answered_by_2xx(
+        &self,
+        id: Id,
+        slot: &CallSlot,
+        body: &[u8],
+        plan: &mut Option<sdp::MediaPlan>,
+    ) -> bool {
+        let ours = &self.kept_message(id);
+        let offer = ours.as_ref().map_or(&[][..], |ours| ours.body());
+        if let Some(local) = slot.local.as_ref().filter(|_| !offer.is_empty() && !body.is_empty()) {
+            *plan = sdp::accept_answer(offer, body, local).ok();
+        }
+        !offer.is_empty()
     }
 
     fn write_ack(&mut self, id: Id, call: Id, ending: Ending<'_>) -> Result<(), Error> {
