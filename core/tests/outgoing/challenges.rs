@@ -141,3 +141,20 @@ fn a_server_that_is_the_far_end_itself_may_challenge_inside_the_call() {
     scene.assert_idle();
     assert_eq!(scene.ended(), [Reason::HungUp]);
 }
+
+#[test]
+fn an_ack_straight_to_the_peer_has_no_credentials_whether_we_can_answer_or_not() {
+    for formats in ["0 8 101", "9 18"] {
+        let mut scene = Scene::new();
+        let (_, first) = scene.call_to("600", |call| call.late_offer = true);
+        let challenge = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\"";
+        scene.answer(&first, 401, "x", &[challenge], "");
+        let [_, second] = scene.these(["ACK", "INVITE"]);
+        assert!(second.proves("Authorization", "secret"));
+        scene.answer(&second, 200, "bob", &[CONTACT], &audio().replace("0 8 101", formats));
+        let ack = scene.sent().remove(0);
+        assert_eq!(ack.label(), "ACK");
+        assert_eq!(ack.all("Authorization"), [""; 0], "to {}", ack.to);
+        assert_ne!(ack.to.to_string(), SERVER);
+    }
+}
