@@ -2,7 +2,7 @@
 //!
 //! Units stand last in the names. The table in the README is made from this page.
 
-/// Longest message that the stateless scratch and the parser's offsets can describe, bytes.
+/// Longest message that the draft and the parser's offsets can describe, bytes.
 /// A UDP datagram cannot be longer (RFC 768), and offsets fit in 16 bits.
 pub const MESSAGE_MAX: usize = 65_535;
 /// Audio codecs that one media description offers or accepts; we implement fewer.

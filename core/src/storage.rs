@@ -38,7 +38,7 @@ pub struct Memory<
     dialog_text: [[u8; TEXT]; DIALOGS],
     buffer_states: [BufferState; BUFFERS],
     buffers: [[u8; MESSAGE]; BUFFERS],
-    scratch: [u8; MESSAGE],
+    draft: [u8; MESSAGE],
     reply: [u8; MESSAGE],
 }
 
@@ -70,7 +70,7 @@ impl<
             dialog_text: [[0; TEXT]; DIALOGS],
             buffer_states: [BufferState::IDLE; BUFFERS],
             buffers: [[0; MESSAGE]; BUFFERS],
-            scratch: [0; MESSAGE],
+            draft: [0; MESSAGE],
             reply: [0; MESSAGE],
         }
     }
@@ -87,7 +87,7 @@ impl<
             dialog_text: Slots::Lent(self.dialog_text.as_flattened_mut()),
             buffer_states: Slots::Lent(&mut self.buffer_states),
             buffers: Room::Lent(self.buffers.as_flattened_mut()),
-            scratch: Slots::Lent(&mut self.scratch),
+            draft: Slots::Lent(&mut self.draft),
             reply: Slots::Lent(&mut self.reply),
             text_bytes: TEXT,
             message_bytes: MESSAGE,
@@ -131,7 +131,7 @@ pub struct Storage<'a> {
     pub(crate) dialog_text: Slots<'a, u8>,
     pub(crate) buffer_states: Slots<'a, BufferState>,
     pub(crate) buffers: Room<'a>,
-    pub(crate) scratch: Slots<'a, u8>,
+    pub(crate) draft: Slots<'a, u8>,
     pub(crate) reply: Slots<'a, u8>,
     pub(crate) text_bytes: usize,
     pub(crate) message_bytes: usize,
@@ -186,7 +186,7 @@ impl Storage<'static> {
             dialog_text: owned(dialogs * limits.text_bytes),
             buffer_states: owned(limits.buffers),
             buffers: Room::Heap((0..limits.buffers).map(|_| Box::default()).collect()),
-            scratch: owned(limits.message_bytes),
+            draft: owned(limits.message_bytes),
             reply: owned(limits.message_bytes),
             text_bytes: limits.text_bytes,
             message_bytes: limits.message_bytes,

@@ -167,7 +167,7 @@ impl<'a> Endpoint<'a> {
             inbox: None,
             now: Instant::ZERO,
             turn: 0,
-            draft: Draft::new(storage.scratch),
+            draft: Draft::new(storage.draft),
             reply: storage.reply,
             reply_to: None,
             reply_len: 0,
